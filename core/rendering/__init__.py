@@ -1,0 +1,1 @@
+"""From stored text to what readers and crawlers get: HTML, plain text, pages, feeds, site maps."""
