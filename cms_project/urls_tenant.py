@@ -1,0 +1,7 @@
+"""What answers on a tenant's host."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,7 @@
+"""Every test of the project runs against real servers; they are up before Django reads its settings."""
+
+from tests.servers import ensure_servers
+
+ensure_servers()
+
+pytest_plugins = ["tests.fixtures"]

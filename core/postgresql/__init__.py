@@ -1,0 +1,1 @@
+"""Django's PostgreSQL backend, kept in step with `core.scope` (see `base`)."""

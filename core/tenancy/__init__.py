@@ -1,0 +1,1 @@
+"""Tables that belong to a tenant: their base model, policies, roles and checks."""

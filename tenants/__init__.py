@@ -1,0 +1,1 @@
+"""Who: tenants, their domains and members, sign-in, API keys, permissions."""
