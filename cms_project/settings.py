@@ -9,7 +9,7 @@ from typing import Any
 import environ
 
 from cms_project.embedded.urls import celery_broker_url
-from cms_project.tables import TABLES_WITHOUT_TENANT as TABLES_WITHOUT_TENANT
+from cms_project.tables import TABLES_WITHOUT_TENANT
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -114,6 +114,8 @@ def _database() -> dict[str, Any]:
 
 
 DATABASES = {"default": _database()}
+# Behind a transaction-pooling proxy: an address past it, for LISTEN. Without one nothing is cached between requests.
+DATABASE_LISTEN_URL = env.str("DATABASE_LISTEN_URL", default="")
 
 # ── Broker, cache ───────────────────────────────────────────────────────────────────────────────────────────────
 REDIS_URL = env.str("REDIS_URL")
