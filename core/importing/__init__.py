@@ -1,0 +1,1 @@
+"""Reading content that comes as files: Markdown with front matter, and the schema that fits it."""
