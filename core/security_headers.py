@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
-from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.decorators import sync_and_async_middleware
-
-type Handler = (
-    Callable[[HttpRequest], HttpResponseBase] | Callable[[HttpRequest], Awaitable[HttpResponseBase]]
-)
+from django.utils.deprecation import MiddlewareMixin
 
 _SHARED: Final = "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 
@@ -39,27 +33,13 @@ def policy_for(path: str) -> str:
     return next((policy for prefix, policy in POLICIES if path.startswith(prefix)), SITE_POLICY)
 
 
-def _mark(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    """Add the headers that the view has not set itself."""
-    response.headers.setdefault("Content-Security-Policy", policy_for(request.path))
-    response.headers.setdefault("Permissions-Policy", PERMISSIONS)
-    return response
+class SecurityHeadersMiddleware(MiddlewareMixin):
+    """Content-Security-Policy and Permissions-Policy on every answer whose view has not set its own.
 
-
-@sync_and_async_middleware
-def security_headers(get_response: Any) -> Handler:
-    """Middleware: Content-Security-Policy and Permissions-Policy on every answer.
-
-    Source: W3C Content Security Policy Level 3; Permissions Policy.
+    Source: W3C Content Security Policy Level 3; W3C Permissions Policy.
     """
-    if iscoroutinefunction(get_response):
 
-        async def answer_async(request: HttpRequest) -> HttpResponseBase:
-            return _mark(request, await get_response(request))
-
-        return answer_async
-
-    def answer(request: HttpRequest) -> HttpResponseBase:
-        return _mark(request, get_response(request))
-
-    return answer
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response.headers.setdefault("Content-Security-Policy", policy_for(request.path))
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        return response
