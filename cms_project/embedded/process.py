@@ -185,6 +185,20 @@ def socket_folder(wanted: Path, file_name: str, account: Account) -> tuple[Path,
     return folder, True
 
 
+class LockHeld(Unavailable):
+    """Another process works with the same data.
+
+    Args:
+        holder: Its process id, as far as known.
+    """
+
+    default_code = "in_use"
+
+    def __init__(self, data: Path, holder: str) -> None:
+        super().__init__(f"{data} is in use by process {holder}: stop that one first.")
+        self.holder = holder
+
+
 class DataLock:
     """Keeps a second process away from the same data; the system frees it when its holder dies."""
 
@@ -196,7 +210,7 @@ class DataLock:
         """Take the lock of a data folder, in a file beside it.
 
         Raises:
-            Unavailable: Another process holds it.
+            LockHeld: Another process holds it.
         """
         file = data.with_name(f"{data.name}.lock").open("a+")
         try:
@@ -205,9 +219,7 @@ class DataLock:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             file.close()
-            raise Unavailable(
-                f"{data} is in use by process {holder}: stop that one first.", code="in_use"
-            ) from None
+            raise LockHeld(data, holder) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
@@ -234,7 +246,7 @@ def spawn(
         cwd="/",
         env=environment,
         start_new_session=True,
-        preexec_fn=_die_with_parent(death_signal),  # noqa: PLW1509  # one C call, loaded before the fork
+        preexec_fn=die_with_parent(death_signal),  # noqa: PLW1509  # one C call, loaded before the fork
         umask=0o077,
         user=account.uid if account.is_other else None,
         group=account.gid if account.is_other else None,
@@ -242,7 +254,8 @@ def spawn(
     )
 
 
-def _die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
+def die_with_parent(death_signal: signal.Signals) -> Callable[[], None] | None:
+    """A `preexec_fn` that has Linux end the child when our thread dies; nothing where the system cannot."""
     if not IS_LINUX:
         return None
     # Loaded before the fork: a lock of the loader, held by another thread, would never be freed in the child.

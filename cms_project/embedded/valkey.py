@@ -151,7 +151,7 @@ class EmbeddedValkey:
             "daemonize": "no",
             # Otherwise the process list shows another text than our arguments, by which an orphan is known.
             "set-proc-title": "no",
-            "loglevel": "notice",
+            "loglevel": "warning",
             "appendonly": "yes" if self.persistent else "no",
             "appendfsync": "everysec",
             "save": "",

@@ -1,0 +1,17 @@
+"""The settings as mypy's Django plugin reads them: it runs without any environment."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.update(
+    {
+        "TENANTRY_ENV_FILE": "-",
+        "SECRET_KEY": "for types only",
+        "MASTER_KEYS": "types:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        "DATABASE_URL": "postgres://types@127.0.0.1:1/types",
+        "REDIS_URL": "redis://127.0.0.1:1/0",
+    }
+)
+
+from cms_project.settings import *  # noqa: E402, F403  # the environment comes first
