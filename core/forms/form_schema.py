@@ -59,7 +59,7 @@ class _Builder:
         self.recursive: dict[str, str] = {}
 
     def build(self) -> FormNode:
-        if not isinstance(self.root, Mapping) or not self.root:
+        if not self.root:
             raise Unrenderable("the schema is empty")
         top = self.node(self.root, refs=(), eager=frozenset(), depth=0)
         if top.get("type") not in {"object", "array"} and not {"oneOf", "anyOf"} & set(top):

@@ -43,26 +43,6 @@ def fits(node: FormNode, value: Any, *, root: FormNode | None = None) -> bool:
     return "enum" not in node or value == "" or value in _allowed(node)
 
 
-def with_defaults(node: FormNode, value: Any, *, root: FormNode | None = None) -> Any:
-    """Return a copy of `value` in which absent parts have the schema's defaults."""
-    root = root or node
-    node = _target(node, root)
-    if value is _ABSENT or value is None:
-        if "x-default" in node:
-            return copy.deepcopy(node["x-default"])
-        value = {} if node.get("type") == "object" else _ABSENT
-    if node.get("type") != "object" or not isinstance(value, dict):
-        return copy.deepcopy(value) if value is not _ABSENT else None
-    filled = copy.deepcopy(value)
-    for name, part in node.get("properties", {}).items():
-        if "$ref" in part:
-            continue
-        inner = with_defaults(part, value.get(name, _ABSENT), root=root)
-        if name in value or inner not in (None, {}):
-            filled[name] = inner
-    return filled
-
-
 def without_blanks(node: FormNode, value: Any) -> Any:
     """Return a copy of `value` without what stands there only because the form has an input for it.
 
@@ -79,7 +59,7 @@ def without_blanks(node: FormNode, value: Any) -> Any:
 def _cleaned(node: FormNode, value: Any, root: FormNode, *, required: bool) -> Any:
     node = _target(node, root)
     if options := node.get("oneOf", node.get("anyOf")):
-        option = next((one for one in options if fits(one, value, root=root)), {})
+        option: FormNode = next((one for one in options if fits(one, value, root=root)), {})
         return _cleaned(option, value, root, required=required)
     if isinstance(value, dict):
         return _cleaned_object(node, value, root, required=required)

@@ -19,10 +19,9 @@ from core.forms.form_values import (
     error_places,
     fits,
     keep_read_only,
-    with_defaults,
     without_blanks,
 )
-from core.json_schema import validate
+from core.json_schema import fill_defaults, validate
 
 _NOT_LOADED: Final = "The form did not arrive completely. Reload the page and try again; nothing was changed."
 
@@ -135,8 +134,9 @@ class JsonSchemaFormField(forms.JSONField):
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, InvalidJSONInput):
             return value
-        if self.node and self.fill_defaults and value is self.current:
-            value = with_defaults(self.node, value)
+        if self.schema and self.node and self.fill_defaults and value is self.current:
+            empty: Any = [] if self.node.get("type") == "array" else {}
+            value = fill_defaults(self.schema, empty if value is None else value)
         text = json.dumps(value, ensure_ascii=False, cls=self.encoder)
         return text if self.node else _indented(text)
 

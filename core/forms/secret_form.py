@@ -121,7 +121,7 @@ class SecretField(forms.Field):
                 raise ValidationError(_says(self.part, error), code=error.code)
         return value
 
-    def has_changed(self, initial: Any, data: SecretChange) -> bool:
+    def has_changed(self, initial: Any, data: Any) -> bool:
         return not isinstance(data, Keep)
 
 
@@ -157,7 +157,7 @@ class SecretForm(forms.Form):
         """Key -> new value, or `None` to clear it; what stays as it is is left out."""
         cleaned = cast(dict[str, SecretChange], self.cleaned_data)
         return {
-            key: None if isinstance(change, Clear) else cast(str, change)
+            key: None if isinstance(change, Clear) else change
             for key, change in cleaned.items()
             if not isinstance(change, Keep)
         }

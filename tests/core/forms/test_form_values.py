@@ -13,7 +13,6 @@ from core.forms.form_values import (
     error_places,
     fits,
     keep_read_only,
-    with_defaults,
     without_blanks,
 )
 
@@ -35,15 +34,6 @@ SCHEMA = {
     },
 }
 NODE = form_schema(SCHEMA)
-
-
-def test_defaults_fill_what_is_absent_and_nothing_else() -> None:
-    assert with_defaults(NODE, {"size": 0, "features": []}) == {
-        "size": 0,
-        "features": [],
-        "greeting": "Hello",
-    }
-    assert with_defaults(NODE, None) == {"size": 5, "greeting": "Hello", "features": ["a"]}
 
 
 def test_untouched_inputs_are_not_values() -> None:

@@ -56,7 +56,7 @@ def test_errors_stand_beside_the_inputs_and_in_the_list() -> None:
     assert not form.is_valid()
     config = page_config(form)
     assert sorted(config["errorMap"]) == ["api_endpoint", "batch_size"]
-    assert [line.split(":")[0] for line in sorted(form.errors["config"])] == ["API Endpoint", "Batch size"]
+    assert sorted(str(line).split(":")[0] for line in form.errors["config"]) == ["API Endpoint", "Batch size"]
 
 
 def test_what_was_typed_is_shown_again_after_an_error() -> None:
