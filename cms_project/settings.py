@@ -8,8 +8,9 @@ from typing import Any
 
 import environ
 
+from cms_project import tables
 from cms_project.embedded.urls import celery_broker_url
-from cms_project.tables import TABLES_WITHOUT_TENANT
+from core.logging import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -92,12 +93,13 @@ TEMPLATES = [
 
 # ── Database ────────────────────────────────────────────────────────────────────────────────────────────────────
 DATABASE_ROLE_PREFIX = env.str("DATABASE_ROLE_PREFIX", default="tenantry")
+TABLES_WITHOUT_TENANT = tables.TABLES_WITHOUT_TENANT
 # Migrations run in a process of their own that signs in as the owner (see manage.py).
 IS_DATABASE_OWNER = os.environ.get("TENANTRY_DB_ROLE") == "owner"
 
 
 def _database() -> dict[str, Any]:
-    database = env.db_url("DATABASE_OWNER_URL" if IS_DATABASE_OWNER else "DATABASE_URL")
+    database: dict[str, Any] = env.db_url("DATABASE_OWNER_URL" if IS_DATABASE_OWNER else "DATABASE_URL")
     database["ENGINE"] = "core.postgresql"
     options = database.setdefault("OPTIONS", {})
     options["scope_mode"] = (
@@ -228,17 +230,4 @@ SPECTACULAR_SETTINGS = {
 # ── Logs ────────────────────────────────────────────────────────────────────────────────────────────────────────
 LOG_FORMAT = env.str("LOG_FORMAT", default="human" if DEBUG else "json")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {"()": "core.logging.JsonFormatter"},
-        "human": {"()": "core.logging.HumanFormatter"},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django.request": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"level": "ERROR"},
-    },
-}
+LOGGING = logging_config(style=LOG_FORMAT, level=LOG_LEVEL)

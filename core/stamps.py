@@ -17,13 +17,12 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar
 
 import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 
-V = TypeVar("V")
 _logger = logging.getLogger("tenantry.stamps")
 _CHANNEL = "tenantry_stamps"
 _EVERYTHING = "*"
@@ -33,7 +32,7 @@ _RECONNECT_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 5.0
 
 
-class StampedCache(Generic[V]):
+class StampedCache[V]:
     """A bounded cache in this process's memory whose entries fall out when `announce_change` names them.
 
     Args:
@@ -132,7 +131,8 @@ class _Listener:
                 self._listen()
             except psycopg.Error as error:
                 _logger.warning("changes are not heard, nothing is cached until they are: %s", error)
-            self._hearing = False
+            finally:
+                self._hearing = False
             wait.wait(_RECONNECT_SECONDS)
 
     def _listen(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
@@ -34,7 +35,7 @@ def no_scope_left_over() -> Iterator[None]:
 def make_tenant() -> MakeTenant:
     """Make tenants with a random slug, each with the primary host `<slug>.test`."""
 
-    def make(slug: str | None = None, **fields: object) -> Tenant:
+    def make(slug: str | None = None, **fields: Any) -> Tenant:
         slug = slug or f"t{secrets.token_hex(6)}"
         with platform_scope(PlatformWork.TENANT_DIRECTORY, actor=system_actor("tests")):
             tenant = Tenant.objects.create(slug=slug, name=fields.pop("name", slug.title()), **fields)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import psycopg
 from django.conf import settings
@@ -31,6 +31,14 @@ from psycopg.pq import TransactionStatus
 
 from core.errors import NoScope
 from core.scope import Scope, current_scope
+
+if TYPE_CHECKING:
+    # The stubs cannot tell which driver Django found.
+    _DjangoCursor = psycopg.ClientCursor[Any]
+    _DjangoServerSideCursor = psycopg.ServerCursor[Any]
+else:
+    _DjangoCursor = base.Cursor
+    _DjangoServerSideCursor = base.ServerSideCursor
 
 ScopeMode = Literal["session", "transaction", "owner"]
 Setting = tuple[str, str]  # (role, tenant id or "")
@@ -119,7 +127,10 @@ class ScopedConnection(psycopg.Connection[Any]):
 class _SyncedCursor:
     """Brings the connection in step with the scope on every way from a cursor to the server."""
 
-    connection: ScopedConnection
+    if TYPE_CHECKING:
+
+        @property
+        def connection(self) -> ScopedConnection: ...
 
     def _synchronise(self) -> None:
         connection = self.connection
@@ -147,10 +158,10 @@ class _SyncedCursor:
         return super().copy(statement, params, **options)  # type: ignore[misc]  # mixin over psycopg
 
 
-class Cursor(_SyncedCursor, base.Cursor):
+class Cursor(_SyncedCursor, _DjangoCursor):
     def execute(
         self, query: Any, params: Any = None, *, prepare: bool | None = None, binary: bool | None = None
-    ) -> Cursor:
+    ) -> Self:
         connection = self.connection
         pending = connection.pending_setting()
         if pending is None:
@@ -179,7 +190,7 @@ def _as_text(query: Any, connection: ScopedConnection) -> str:
     return str(query.as_string(connection))
 
 
-class ServerSideCursor(_SyncedCursor, base.ServerSideCursor):
+class ServerSideCursor(_SyncedCursor, _DjangoServerSideCursor):
     """A server-side cursor that only answers in the scope in which it was opened.
 
     The rows wait at the server under the tenant of the opening statement; fetching them in another tenant's
@@ -188,7 +199,7 @@ class ServerSideCursor(_SyncedCursor, base.ServerSideCursor):
 
     _opened_in: Setting | None = None
 
-    def execute(self, query: Any, params: Any = None, **options: Any) -> ServerSideCursor:
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
         self._synchronise()
         self._opened_in = _wanted_setting(current_scope())
         super().execute(query, params, **options)
@@ -221,7 +232,7 @@ class ServerSideCursor(_SyncedCursor, base.ServerSideCursor):
         self._refuse_other_scope()
         return super().__next__()
 
-    def scroll(self, value: int, mode: Literal["relative", "absolute"] = "relative") -> None:
+    def scroll(self, value: int, mode: str = "relative") -> None:
         self._refuse_other_scope()
         super().scroll(value, mode)
 
@@ -270,7 +281,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _close(self) -> Any:
         if self.pool and self.connection is not None and not self.connection.closed:
             self._reset_pooled(self.connection)
-        return super()._close()
+        return super()._close()  # type: ignore[misc]  # the stubs leave it out
 
     @staticmethod
     def _reset_pooled(connection: ScopedConnection) -> None:

@@ -59,8 +59,7 @@ def _check_tenant_owned(model: type[models.Model]) -> list[CheckMessage]:
         for field in model._meta.local_fields
         if isinstance(field, models.ForeignKey)
         and not isinstance(field, TenantRelation)
-        and isinstance(field.remote_field.model, type)
-        and issubclass(field.remote_field.model, TenantOwned)
+        and issubclass(field.related_model, TenantOwned)
     ]
     return found
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.backends.utils import names_digest
 from django.db.models.base import ModelBase
+from django.db.models.options import Options
 
 from core.ids import uuid7
 from core.scope import current_tenant_id
@@ -36,11 +37,13 @@ class TenantRelation(models.ForeignKey[Any, Any]):
 
 
 class _TenantOwnedBase(ModelBase):
-    tenant_privileges: str
+    if TYPE_CHECKING:
+        _meta: Options[Any]
+        tenant_privileges: str
 
     def _prepare(cls) -> None:
         cls._add_tenant_constraints()
-        super()._prepare()
+        super()._prepare()  # type: ignore[misc]  # the stubs leave ModelBase's own methods out
 
     def _add_tenant_constraints(cls) -> None:
         meta = cls._meta

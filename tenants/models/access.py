@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession, BaseSessionManager
 from django.db import models
 from django.utils import timezone
@@ -18,14 +21,14 @@ class Session(AbstractBaseSession):
     tenant = models.ForeignKey(Tenant, null=True, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="sessions")
 
-    objects: BaseSessionManager[Session] = BaseSessionManager()
+    objects: ClassVar = BaseSessionManager()
 
     class Meta:
         constraints = [TenantPolicy(name="tenants_session_policy")]
         indexes = [models.Index(fields=["tenant", "user"], name="tenants_session_user_idx")]
 
     @classmethod
-    def get_session_store_class(cls) -> type:
+    def get_session_store_class(cls) -> type[SessionBase]:
         from tenants.sessions import SessionStore  # the store imports this model
 
         return SessionStore
