@@ -91,7 +91,9 @@ def test_truncate_is_not_granted(tenant: Tenant) -> None:
         cursor.execute("TRUNCATE core_collection CASCADE")
 
 
-def test_savepoint_rollback_does_not_bring_the_former_tenant_back(tenant: Tenant, other_tenant: Tenant) -> None:
+def test_savepoint_rollback_does_not_bring_the_former_tenant_back(
+    tenant: Tenant, other_tenant: Tenant
+) -> None:
     with transaction.atomic():
         with tenant_scope(tenant.id):
             assert raw_names() == ["ours"]

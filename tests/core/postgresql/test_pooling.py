@@ -52,10 +52,9 @@ def test_pooled_connection_is_reset_when_given_back(tenant: Tenant, other_tenant
         with tenant_scope(tenant.id):
             assert names(database) == ["ours"]
         database.close()
-        with database.pool.connection() as given_back:
-            with psycopg.ClientCursor(given_back) as cursor:
-                cursor.execute("SELECT current_user, current_setting('app.tenant_id', true)")
-                assert cursor.fetchone() == ("tenantry_login", "")
+        with database.pool.connection() as given_back, psycopg.ClientCursor(given_back) as cursor:
+            cursor.execute("SELECT current_user, current_setting('app.tenant_id', true)")
+            assert cursor.fetchone() == ("tenantry_login", "")
         assert names(database) == []
         with tenant_scope(other_tenant.id):
             assert names(database) == ["theirs"]
@@ -125,9 +124,8 @@ def test_pgbouncer_clients_sharing_a_connection_never_mix(
 
 
 def test_pgbouncer_refuses_copy_outside_a_transaction(pgbouncer: DatabaseWrapper, tenant: Tenant) -> None:
-    with tenant_scope(tenant.id), pgbouncer.cursor() as cursor:
-        with pytest.raises(NoScope, match="need a transaction"):
-            cursor.copy("COPY (SELECT name FROM core_collection) TO STDOUT")
+    with tenant_scope(tenant.id), pgbouncer.cursor() as cursor, pytest.raises(NoScope, match="need a transaction"):
+        cursor.copy("COPY (SELECT name FROM core_collection) TO STDOUT")
 
 
 def test_pgbouncer_transaction_keeps_its_tenant(pgbouncer: DatabaseWrapper, tenant: Tenant) -> None:
