@@ -1,0 +1,1 @@
+"""Values that hooks take and return, one module per subject."""
