@@ -11,7 +11,7 @@ def postgres_url(socket_dir: Path, *, user: str, name: str) -> str:
 
     The host stands in the query: django-environ leaves a percent-encoded directory in the host part as it is.
     """
-    return f"postgres://{quote(user, safe='')}@/{quote(name, safe='')}?{urlencode({'host': socket_dir})}"
+    return f"postgres://{quote(user, safe='')}@/{quote(name, safe='')}?{urlencode({'host': socket_dir}, quote_via=quote)}"
 
 
 def redis_url(socket_path: Path, *, db: int = 0) -> str:

@@ -25,7 +25,9 @@ class Server:
 
     def start(self) -> None:
         self.server.start()
-        self._read_bytes = 0
+        # What it says about a start that went well interests nobody; after one that failed the error quotes it.
+        self._read_bytes = self.server.log_path.stat().st_size
+        self.console.say(f"{self.name} is ready ({self.server.data_dir}).")
 
     def check(self, now: float) -> None:
         """Log what it wrote, and start it again when it is gone."""
