@@ -2,8 +2,8 @@
 
 `get_logger(__name__)` is compatible with the standard library's loggers. Its lines carry tenant, plugin, hook,
 correlation id and delivery under one key of our own, `tenantry`, read from the ContextVars at the time of the call. The
-caller's `extra` stays beside it, whatever its keys are: names that the standard library refuses are kept too. Secrets of
-the running plugin are replaced by `***` before any handler sees the line.
+caller's `extra` stays beside it, whatever its keys are: names that the standard library refuses are kept too. Secrets
+of the running plugin are replaced by `***` before any handler sees the line.
 
 Lines of other loggers (libraries, `logging.getLogger`) get the same at the handler, through `ContextFilter`;
 `logging_config` installs it.

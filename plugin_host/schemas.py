@@ -1,0 +1,102 @@
+"""Schemas of a plugin's configuration and secrets: checked when it is loaded, applied when values are saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.errors import FieldError
+from core.json_schema import (
+    Schema,
+    check_schema,
+    fill_defaults,
+    pointer_to,
+    prune_blank,
+    prune_unknown,
+    schema_defaults,
+    validate,
+)
+
+__all__ = [
+    "check_config_schema",
+    "check_schema",
+    "check_secrets_schema",
+    "config_errors",
+    "effective_config",
+    "fill_defaults",
+    "prune_blank",
+    "prune_unknown",
+    "schema_defaults",
+    "secrets_errors",
+    "validate",
+]
+
+
+def check_config_schema(schema: object) -> list[FieldError]:
+    """Return what is wrong with a `CONFIG_SCHEMA`: it must be sound and describe an object."""
+    if errors := check_schema(schema):
+        return errors
+    return _object_errors(schema)
+
+
+def check_secrets_schema(schema: object) -> list[FieldError]:
+    """Return what is wrong with a `SECRETS_SCHEMA`: a sound schema of an object of strings, without defaults."""
+    if errors := check_config_schema(schema):
+        return errors
+    assert isinstance(schema, Mapping)  # checked above
+    errors = []
+    for name, part in schema.get("properties", {}).items():
+        where = ("properties", name)
+        if not isinstance(part, Mapping) or part.get("type", "string") != "string":
+            errors.append(
+                FieldError(
+                    pointer=pointer_to((*where, "type")),
+                    message=f"The secret {name!r} must be of type string: secrets are texts.",
+                    code="type",
+                )
+            )
+        elif "default" in part:
+            errors.append(
+                FieldError(
+                    pointer=pointer_to((*where, "default")),
+                    message=f"The secret {name!r} cannot have a default: everybody could read it in the code.",
+                    code="default",
+                )
+            )
+    return errors
+
+
+def effective_config(schema: Schema | None, *layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema's defaults below the given layers, the last one on top; only whole top-level values replace."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        merged.update(layer)
+    filled = fill_defaults(schema or {}, merged)
+    assert isinstance(filled, dict)  # an object goes in
+    return filled
+
+
+def config_errors(schema: Schema | None, config: object) -> list[FieldError]:
+    """Return every fault of a configuration with its defaults filled in; without a schema any object is right."""
+    if not isinstance(config, Mapping):
+        return [FieldError(pointer="", message="The configuration must be an object.", code="type")]
+    return validate(schema or {"type": "object"}, effective_config(schema, config))
+
+
+def secrets_errors(schema: Schema | None, secrets: Mapping[str, str]) -> list[FieldError]:
+    """Return every fault of a set of secrets; no message ever shows a value."""
+    errors = validate(schema or {"type": "object"}, dict(secrets))
+    return [
+        error
+        if error.code in ("required", "unknown")
+        else FieldError(
+            pointer=error.pointer, message="The value does not fit the plugin's schema.", code=error.code
+        )
+        for error in errors
+    ]
+
+
+def _object_errors(schema: object) -> list[FieldError]:
+    if isinstance(schema, Mapping) and schema.get("type", "object") == "object":
+        return []
+    return [FieldError(pointer="/type", message="The schema must describe an object.", code="type")]
