@@ -114,5 +114,5 @@ def test_mdx_modules_and_comments_leave_code_alone() -> None:
     parsed = parse_file(body, mdx=True)
 
     assert parsed.body == (
-        "# Hello \n\nimport duties are text\n\n```js\nimport c from 'c';\n{/* kept */}\n```\n\n\nEnd"
+        "# Hello \n\nimport duties are text\n\n```js\nimport c from 'c';\n{/* kept */}\n```\n\nEnd"
     )

@@ -1,0 +1,1 @@
+"""Reads that cross models or shape an answer."""

@@ -1,0 +1,225 @@
+"""Making a record's working copy the one that the public sees, and taking it away again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from core.actors import Actor, authorize
+from core.errors import Conflict, FieldError, Invalid
+from core.models import Collection, FieldValue, PublishedSnapshot, Record
+from core.models.record import RecordState
+from core.rendering.body import Body, render_body
+from core.scope import current_actor
+from core.selectors.content_state import ContentState, state_of_record, timestamp
+from core.selectors.records import missing_targets, record_with_id
+from core.services.field_values import field_value_rows, replace_field_values
+from core.services.recording import lock_records, record_changes, require_no_transaction, require_version
+from core.services.records import content_transaction, owner_id
+from core.signals import before_record_publish, before_record_unpublish
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """A record that may be published, its text rendered.
+
+    Args:
+        published_at: Since when it counts as published.
+    """
+
+    record: Record
+    body: Body
+    published_at: datetime
+
+
+def publish_record(
+    *,
+    record_id: UUID | str,
+    expected_version: int | None = None,
+    published_at: datetime | None = None,
+    comment: str = "",
+    actor: Actor | None = None,
+    now: datetime | None = None,
+) -> Record:
+    """Make the working copy live, also when it is already, and return the record.
+
+    Args:
+        published_at: Since when it counts as published; else the first publication, else now.
+
+    Raises:
+        Forbidden, NotFound, Stale, Invalid (the data no longer fits the schema, or points at records that are not
+        there or not published), Conflict (a gate, or its address is in use), or what a hook raises.
+    """
+    actor, now = actor or current_actor(), now or timezone.now()
+    publication = prepare_publication(
+        record=record_with_id(record_id),
+        expected_version=expected_version,
+        published_at=published_at,
+        actor=actor,
+        now=now,
+    )
+    with content_transaction():
+        return write_publications([publication], actor=actor, now=now, comment=comment)[0]
+
+
+def unpublish_record(
+    *,
+    record_id: UUID | str,
+    expected_version: int | None = None,
+    comment: str = "",
+    actor: Actor | None = None,
+    now: datetime | None = None,
+) -> Record:
+    """Take a record off the site and return it as a draft.
+
+    Raises:
+        Forbidden, NotFound, Stale, Conflict (it is not published), or what a hook raises.
+    """
+    actor = actor or current_actor()
+    record = record_with_id(record_id)
+    authorize(actor, "record.publish", collection=record.collection.name, owner_id=owner_id(record))
+    require_version(record, expected_version)
+    if record.state not in {RecordState.PUBLISHED, RecordState.CHANGED}:
+        raise Conflict(f"“{record}” is not published.", code="not_published")
+    require_no_transaction()
+    before_record_unpublish.send(sender=Collection, record=record, actor=actor)
+    now = now or timezone.now()
+    with content_transaction():
+        record = lock_records({record.pk: record.version})[record.pk]
+        PublishedSnapshot.objects.filter(record=record).delete()
+        FieldValue.objects.filter(record=record, is_published=True).delete()
+        _advance(record, RecordState.DRAFT, now)
+        record_changes([record], action="unpublished", actor=actor, now=now, comments={record.pk: comment})
+    return record
+
+
+def prepare_publication(
+    *,
+    record: Record,
+    expected_version: int | None,
+    published_at: datetime | None,
+    actor: Actor,
+    now: datetime,
+) -> Publication:
+    """Take a publication through permission, checks, gates and rendering; nothing is written."""
+    authorize(actor, "record.publish", collection=record.collection.name, owner_id=owner_id(record))
+    require_version(record, expected_version)
+    require_no_transaction()
+    _check_publishable(record)
+    before_record_publish.send(sender=Collection, record=record, actor=actor)
+    return Publication(
+        record=record,
+        body=render_body(schema=record.collection.schema, data=record.data, title=record.title),
+        published_at=published_at or record.published_at or now,
+    )
+
+
+def write_publications(
+    publications: Sequence[Publication], *, actor: Actor, now: datetime, comment: str = ""
+) -> list[Record]:
+    """Write prepared publications; the caller holds the transaction."""
+    locked = lock_records({publication.record.pk: publication.record.version for publication in publications})
+    records, snapshots, rows = [], [], []
+    for publication in publications:
+        record = locked[publication.record.pk]
+        record.published_at = publication.published_at
+        _advance(record, RecordState.PUBLISHED, now)
+        snapshots.append(_snapshot(record, publication.body, now))
+        rows += field_value_rows(
+            collection_id=record.collection_id,
+            record_id=record.pk,
+            schema=record.collection.schema,
+            data=record.data,
+            is_published=True,
+        )
+        records.append(record)
+    _check_addresses(snapshots)
+    PublishedSnapshot.objects.filter(record__in=[record.pk for record in records]).delete()
+    PublishedSnapshot.objects.bulk_create(snapshots)
+    replace_field_values(rows, record_ids=[record.pk for record in records], is_published=True)
+    record_changes(
+        records, action="published", actor=actor, now=now, comments={record.pk: comment for record in records}
+    )
+    return records
+
+
+def delivery_document(state: ContentState) -> dict[str, Any]:
+    """Return what the delivery API answers for a published record."""
+    return {
+        "id": str(state.record_id),
+        "collection": state.collection,
+        "slug": state.slug,
+        "locale": state.locale,
+        "title": state.title,
+        "path": state.path,
+        "version": state.version,
+        "author": state.author,
+        "published_at": timestamp(state.published_at),
+        "updated_at": timestamp(state.updated_at),
+        "created_at": timestamp(state.created_at),
+        "data": dict(state.data),
+    }
+
+
+def _check_publishable(record: Record) -> None:
+    errors = missing_targets(record.collection.schema, record.data, published=True)
+    if errors:
+        raise Invalid(f"“{record}” points at records that are missing or not published.", errors=errors)
+    if not record.title and record.collection.has_pages:
+        message = "A page needs a title."
+        raise Invalid(message, errors=[FieldError(pointer="/title", message=message, code="required")])
+
+
+def _advance(record: Record, state: RecordState, now: datetime) -> None:
+    record.state = state
+    record.version += 1
+    record.updated_at = now
+    record.save(update_fields=["state", "version", "updated_at", "published_at"])
+
+
+def _snapshot(record: Record, body: Body, now: datetime) -> PublishedSnapshot:
+    state = state_of_record(record)
+    document = json.dumps(delivery_document(state), ensure_ascii=False, separators=(",", ":"))
+    return PublishedSnapshot(
+        record=record,
+        collection=record.collection,
+        collection_name=record.collection.name,
+        slug=record.slug,
+        locale=record.locale,
+        title=record.title,
+        path=state.path,
+        version=record.version,
+        document=document,
+        etag=f'"{hashlib.sha256(document.encode()).hexdigest()[:32]}"',
+        page_html=body.html if record.collection.has_pages else "",
+        excerpt=body.excerpt,
+        is_public=record.collection.is_public,
+        published_at=record.published_at,
+        updated_at=now,
+    )
+
+
+def _check_addresses(snapshots: Sequence[PublishedSnapshot]) -> None:
+    """Refuse an address at which another record is still live under an older slug."""
+    ids = [snapshot.record_id for snapshot in snapshots]
+    slugs = {(snapshot.collection_name, snapshot.locale, snapshot.slug) for snapshot in snapshots}
+    others = PublishedSnapshot.objects.filter(
+        collection_name__in={name for name, _, _ in slugs}, slug__in={slug for _, _, slug in slugs}
+    ).exclude(record__in=ids)
+    for name, locale, slug, title in others.values_list("collection_name", "locale", "slug", "title"):
+        if (name, locale, slug) in slugs:
+            message = (
+                f"The published version of “{title}” still has the slug {slug!r}; publish its new slug first."
+            )
+            raise Conflict(
+                message,
+                code="slug_live",
+                errors=[FieldError(pointer="/slug", message=message, code="unique")],
+            )
