@@ -25,7 +25,9 @@ ITEM_BY_SLUG = (
     "SELECT document, etag, is_public FROM core_publishedsnapshot "
     "WHERE collection_name = %s AND locale = %s AND slug = %s"
 )
-ITEM_BY_ID = "SELECT document, etag, is_public FROM core_publishedsnapshot WHERE collection_name = %s AND record_id = %s"
+ITEM_BY_ID = (
+    "SELECT document, etag, is_public FROM core_publishedsnapshot WHERE collection_name = %s AND record_id = %s"
+)
 
 
 def published_item(request: HttpRequest, collection: str, key: str) -> HttpResponse:

@@ -332,7 +332,6 @@ _DOCUMENT_KEYS = (
     "locale",
     "title",
     "path",
-    "url",
     "version",
     "published_at",
     "created_at",

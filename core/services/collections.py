@@ -21,6 +21,7 @@ from core.models import Collection, FieldValue, PublishedSnapshot, Record
 from core.models.collection import COLLECTION_NAME_PATTERN
 from core.schema_keywords import KEYWORDS, indexed_fields, properties, value_kind
 from core.scope import current_actor
+from core.selectors.collection_shapes import announce_collection_change
 from core.selectors.records import collection_named
 from core.services.field_values import field_value_rows
 from core.services.recording import require_no_transaction
@@ -81,6 +82,7 @@ def create_collection(
     try:
         with transaction.atomic():
             collection.save(force_insert=True)
+            announce_collection_change(name)
     except IntegrityError as error:
         message = f"There is a collection {name!r} already."
         errors = [FieldError(pointer="/name", message=message, code="unique")]
@@ -124,6 +126,7 @@ def update_collection(
             setattr(collection, field, value)
         collection.updated_at = now or timezone.now()
         collection.save(update_fields=[*changes, "updated_at"])
+        announce_collection_change(name)
         if is_public is not None:
             PublishedSnapshot.objects.filter(collection=collection).update(is_public=is_public)
     return collection
@@ -161,6 +164,7 @@ def update_collection_schema(
         collection.schema_version += 1
         collection.updated_at = now or timezone.now()
         collection.save(update_fields=["schema", "schema_version", "updated_at"])
+        announce_collection_change(name)
         if _index_plan(was) != _index_plan(wanted):
             _rebuild_index(collection)
     return collection
@@ -191,6 +195,7 @@ def delete_collection(*, name: str, actor: Actor | None = None) -> None:
         if count:
             raise Conflict(f"{name!r} has {count} records; delete them first.", code="collection_not_empty")
         collection.delete()
+        announce_collection_change(name)
 
 
 def completed_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
