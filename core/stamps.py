@@ -11,6 +11,7 @@ transaction-pooling proxy without DATABASE_LISTEN_URL) caches nothing, so it is 
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import threading
@@ -107,7 +108,9 @@ class _Listener:
     def __init__(self) -> None:
         self._pid = 0
         self._hearing = False
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
+        atexit.register(self._stopped.set)
 
     def is_hearing(self) -> bool:
         if self._pid != os.getpid():
@@ -125,15 +128,15 @@ class _Listener:
                 threading.Thread(target=self._listen_for_ever, name="stamps", daemon=True).start()
 
     def _listen_for_ever(self) -> None:
-        wait = threading.Event()
-        while True:
+        while not self._stopped.is_set():
             try:
                 self._listen()
             except psycopg.Error as error:
-                _logger.warning("changes are not heard, nothing is cached until they are: %s", error)
+                if not self._stopped.is_set():
+                    _logger.warning("changes are not heard, nothing is cached until they are: %s", error)
             finally:
                 self._hearing = False
-            wait.wait(_RECONNECT_SECONDS)
+            self._stopped.wait(_RECONNECT_SECONDS)
 
     def _listen(self) -> None:
         address = _address()
@@ -142,7 +145,7 @@ class _Listener:
             # What changed before LISTEN took hold was not heard.
             drop_all()
             self._hearing = True
-            while True:
+            while not self._stopped.is_set():
                 for notice in listening.notifies(timeout=_HEARTBEAT_SECONDS):
                     name, _, key = notice.payload.partition("\n")
                     _drop(name, key)
