@@ -62,7 +62,10 @@ def test_another_process_is_heard() -> None:
     wait_until_hearing()
     cache, loaded = counting("test_process")
     cache.get("a")
-    script = "import django; django.setup(); from core.stamps import announce_change; announce_change('test_process', 'a')"
+    script = (
+        "import django; django.setup(); from core.stamps import announce_change; "
+        "announce_change('test_process', 'a')"
+    )
     subprocess.run([sys.executable, "-c", script], check=True, env=os.environ.copy())
     deadline = time.monotonic() + 20
     while len(loaded) == 1:
