@@ -1,3 +1,4 @@
+import importlib
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -24,6 +25,8 @@ class CmsProjectConfig(AppConfig):
     verbose_name = "Installation"
 
     def ready(self) -> None:
+        # Tasks that the web process sends bind to the application which is there by then.
+        importlib.import_module("cms_project.celery")
         # Sent once per app with models, after the migrations of all of them; one of them is enough.
         tenants = apps.get_app_config("tenants")
         post_migrate.connect(_grant_tables, sender=tenants, dispatch_uid="grant tables without tenant")

@@ -11,7 +11,8 @@ def postgres_url(socket_dir: Path, *, user: str, name: str) -> str:
 
     The host stands in the query: django-environ leaves a percent-encoded directory in the host part as it is.
     """
-    return f"postgres://{quote(user, safe='')}@/{quote(name, safe='')}?{urlencode({'host': socket_dir}, quote_via=quote)}"
+    host = urlencode({"host": socket_dir}, quote_via=quote)
+    return f"postgres://{quote(user, safe='')}@/{quote(name, safe='')}?{host}"
 
 
 def redis_url(socket_path: Path, *, db: int = 0) -> str:

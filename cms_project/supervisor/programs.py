@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Final
 
@@ -12,7 +13,8 @@ from cms_project.supervisor.options import Options
 ACCESS_LOG: Final = "%(method)s %(path)s %(status)d %(dt_ms).1f ms"
 # Hooks that run may finish. What is cut off starts again from the deliveries' table.
 WORKER_STOP_SECONDS: Final = 25.0
-WEB_THREADS: Final = 8
+# Requests wait for the database more than they compute; granian warns of more.
+WEB_THREADS: Final = min(8, 2 * (os.cpu_count() or 1) + 1)
 POOL_PROCESSES: Final = 2
 
 
