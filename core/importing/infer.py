@@ -1,7 +1,7 @@
 """A draft-07 schema from the front matter of many files, and values brought into its shape.
 
-The schema says what the files show and no more: nothing is required and further fields are allowed, since what
-exists today promises nothing about tomorrow. What decides:
+The schema says what the files show and no more: nothing is required, since what exists today promises nothing about
+tomorrow, and unknown fields are refused, since they are usually misspelled. What decides:
 
 * all booleans, whole numbers, numbers: that type; text mixed with numbers: text;
 * all dates: `date`; moments, or both: `date-time`, brought to UTC;
@@ -67,7 +67,7 @@ def infer_schema(samples: Sequence[Mapping[str, Json]], *, title: str = "") -> d
     schema: dict[str, Any] = {"$schema": DRAFT_07, "type": "object"}
     if title:
         schema["title"] = title
-    return schema | {"properties": properties, "additionalProperties": True}
+    return schema | {"properties": properties, "additionalProperties": False}
 
 
 def merge_schemas(current: Mapping[str, Any], inferred: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_infer_leaves_out_what_is_no_field() -> None:
         "type": "object",
         "title": "Posts",
         "properties": {"body": {"type": "string", "title": "Body", "x-widget": "markdown", "x-search": True}},
-        "additionalProperties": True,
+        "additionalProperties": False,
     }
 
 
