@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from core.rendering.xml_text import xml_text
+from core.rendering.xml import xml_text
 from core.site import Site
 
 ATOM = "http://www.w3.org/2005/Atom"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from core.rendering.xml_text import xml_text
+from core.rendering.xml import xml_text
 from core.site import Site
 
 NAMESPACE: Final = "http://www.sitemaps.org/schemas/sitemap/0.9"

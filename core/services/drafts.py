@@ -152,7 +152,7 @@ def check_draft(draft: RecordDraft) -> None:
         errors.append(FieldError(pointer="/title", message=fault, code="title"))
     if fault := slug_fault(draft.slug):
         errors.append(FieldError(pointer="/slug", message=fault, code="slug"))
-    if not isinstance(draft.locale, str) or not _LOCALE.match(draft.locale):
+    if not _is_locale(draft.locale):
         message = "Write the language as a tag such as en or pt-BR, or leave it out."
         errors.append(FieldError(pointer="/locale", message=message, code="locale"))
     if fault := _unstorable(draft.data):
@@ -198,6 +198,10 @@ def title_in(data: Mapping[str, Any]) -> str:
 def _slug_from(title: str) -> str:
     made = slugify(title)[: MAX_SLUG_CHARACTERS - 10].strip("-_")
     return made if made and as_uuid(made) is None else "record"
+
+
+def _is_locale(locale: object) -> bool:
+    return isinstance(locale, str) and _LOCALE.match(locale) is not None
 
 
 def _title_fault(title: object) -> str | None:
