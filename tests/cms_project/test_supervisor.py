@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +14,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from cms_project.embedded.process import command_of
+from cms_project.embedded import EmbeddedValkey
+from cms_project.embedded.process import command_of, wait_until
 from cms_project.supervisor.children import Child, describe_exit, python_program
 from cms_project.supervisor.code_watch import CodeWatch
 from cms_project.supervisor.console import Console
 from cms_project.supervisor.options import Options, main
 from cms_project.supervisor.progress import PATIENCE_SECONDS, queue_canary
+from cms_project.supervisor.servers import Server
 from cms_project.supervisor.up import check_port, check_variables
 from cms_project.worker_progress import PROGRESS_KEY, ProgressNote, queue_key
 from core.errors import Conflict
@@ -305,3 +309,26 @@ def test_interpreter_of_the_children_is_ours(tmp_path: Path) -> None:
     program = python_program("web", "-m", "granian", environment={}, folder=tmp_path)
 
     assert program.command == (sys.executable, "-m", "granian")
+
+
+# ── servers
+
+
+def test_server_that_died_is_started_again_at_the_same_address(log: io.StringIO) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="tenantry-supervised-"))
+    folder.chmod(0o755)
+    supervised = Server("valkey", EmbeddedValkey(folder / "valkey"), Console(log, colour=False))
+    supervised.start()
+    address, pid = supervised.server.env(), supervised.server.pid
+    assert pid is not None
+
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: supervised.server.pid is None, seconds=10)
+    supervised.check(time.monotonic())
+
+    assert supervised.server.pid not in (None, pid)
+    assert supervised.server.env() == address
+    assert "valkey is gone, starting it again." in log.getvalue()
+    supervised.stop()
+    assert supervised.server.pid is None
+    shutil.rmtree(folder)
