@@ -26,7 +26,8 @@ ITEM_BY_SLUG = (
     "WHERE collection_name = %s AND locale = %s AND slug = %s"
 )
 ITEM_BY_ID = (
-    "SELECT document, etag, is_public FROM core_publishedsnapshot WHERE collection_name = %s AND record_id = %s"
+    "SELECT document, etag, is_public FROM core_publishedsnapshot "
+    "WHERE collection_name = %s AND record_id = %s"
 )
 
 

@@ -131,9 +131,8 @@ def parse_page_request(shape: CollectionShape, parameters: Mapping[str, str]) ->
     )
 
 
-def published_page(request: PageRequest) -> Page:
-    """Return the documents of a page; one statement, and a second one only where the total is asked for."""
-    source = "core_publishedsnapshot_read" if request.reads_text else "core_publishedsnapshot"
+def page_statement(request: PageRequest) -> tuple[str, tuple[Any, ...]]:
+    """Return the one statement that reads a page, and its values; it asks for one row more than the page has."""
     where, values = _where(request)
     joined, join_values = _join(request)
     order = request.order
@@ -142,16 +141,24 @@ def published_page(request: PageRequest) -> Page:
     way = "DESC" if order.descending != backwards else "ASC"
     nulls = f" NULLS {'FIRST' if backwards else 'LAST'}" if order.may_be_null else ""
     sql = (
-        f"SELECT s.document, s.etag, {order.expression}, s.record_id FROM {source} s{joined} WHERE {where}{seek} "
-        f"ORDER BY {order.expression} {way}{nulls}, s.record_id {way} LIMIT %s"
+        f"SELECT s.document, s.etag, {order.expression}, s.record_id FROM {_source(request)} s{joined} "
+        f"WHERE {where}{seek} ORDER BY {order.expression} {way}{nulls}, s.record_id {way} LIMIT %s"
     )
+    return sql, (*join_values, *values, *seek_values, request.limit + 1)
+
+
+def published_page(request: PageRequest) -> Page:
+    """Return the documents of a page; one statement, and a second one only where the total is asked for."""
+    total = None
     with connection.cursor() as cursor:
-        cursor.execute(sql, (*join_values, *values, *seek_values, request.limit + 1))
+        cursor.execute(*page_statement(request))
         rows = cursor.fetchall()
-        total = None
         if request.wants_total:
-            cursor.execute(f"SELECT count(*) FROM {source} s WHERE {where}", values)
+            where, values = _where(request)
+            cursor.execute(f"SELECT count(*) FROM {_source(request)} s WHERE {where}", values)
             total = cursor.fetchone()[0]
+    order = request.order
+    backwards = request.cursor is not None and request.cursor.direction == "previous"
     has_more = len(rows) > request.limit
     rows = rows[: request.limit]
     if backwards:
@@ -165,6 +172,10 @@ def published_page(request: PageRequest) -> Page:
         previous=_cursor_at(rows[0], "previous").encode(order) if rows and behind else None,
         total=total,
     )
+
+
+def _source(request: PageRequest) -> str:
+    return "core_publishedsnapshot_read" if request.reads_text else "core_publishedsnapshot"
 
 
 def _cursor_at(row: tuple[Any, ...], direction: Direction) -> Cursor:
