@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
-from core.rendering.xml import xml_text
+from core.rendering.xml import xml_document, xml_text
 from core.site import Site
 
 ATOM = "http://www.w3.org/2005/Atom"
@@ -48,7 +48,7 @@ def render_feed(*, site: Site, path: str, entries: Sequence[FeedEntry]) -> bytes
     _text(ET.SubElement(feed, "author"), "name", site.name)
     for entry in entries:
         _entry(feed, site, entry)
-    return ET.tostring(feed, encoding="utf-8", xml_declaration=True)
+    return xml_document(feed)
 
 
 def _entry(feed: ET.Element, site: Site, entry: FeedEntry) -> None:

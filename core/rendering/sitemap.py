@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from core.rendering.xml import xml_text
+from core.rendering.xml import xml_document, xml_text
 from core.site import Site
 
 NAMESPACE: Final = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -22,7 +22,7 @@ def render_sitemap(*, site: Site, pages: Iterable[tuple[str, datetime | None]]) 
         ET.SubElement(node, "loc").text = xml_text(f"{site.origin}{path}")
         if changed_at is not None:
             ET.SubElement(node, "lastmod").text = changed_at.isoformat(timespec="seconds")
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return xml_document(root)
 
 
 def render_sitemap_index(*, site: Site, paths: Sequence[str]) -> bytes:
@@ -30,4 +30,4 @@ def render_sitemap_index(*, site: Site, paths: Sequence[str]) -> bytes:
     root = ET.Element("sitemapindex", {"xmlns": NAMESPACE})
     for path in paths:
         ET.SubElement(ET.SubElement(root, "sitemap"), "loc").text = xml_text(f"{site.origin}{path}")
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return xml_document(root)

@@ -64,9 +64,7 @@ def create_collection(
     Raises:
         Forbidden, Invalid (name or schema), Conflict (the name is taken).
     """
-    authorize(
-        actor or current_actor(), "collection.manage", collection=name if isinstance(name, str) else None
-    )
+    authorize(actor or current_actor(), "collection.manage", collection=name)
     errors = _name_errors(name) + schema_errors(schema)
     if errors:
         raise Invalid("The collection cannot be made like this.", errors=errors)

@@ -131,7 +131,7 @@ def write_publications(
         record = locked[publication.record.pk]
         record.published_at = publication.published_at
         _advance(record, RecordState.PUBLISHED, now)
-        snapshots.append(_snapshot(record, publication.body, now))
+        snapshots.append(_snapshot(record, publication, now))
         rows += field_value_rows(
             collection_id=record.collection_id,
             record_id=record.pk,
@@ -184,7 +184,7 @@ def _advance(record: Record, state: RecordState, now: datetime) -> None:
     record.save(update_fields=["state", "version", "updated_at", "published_at"])
 
 
-def _snapshot(record: Record, body: Body, now: datetime) -> PublishedSnapshot:
+def _snapshot(record: Record, publication: Publication, now: datetime) -> PublishedSnapshot:
     state = state_of_record(record)
     document = json.dumps(delivery_document(state), ensure_ascii=False, separators=(",", ":"))
     return PublishedSnapshot(
@@ -198,10 +198,10 @@ def _snapshot(record: Record, body: Body, now: datetime) -> PublishedSnapshot:
         version=record.version,
         document=document,
         etag=f'"{hashlib.sha256(document.encode()).hexdigest()[:32]}"',
-        page_html=body.html if record.collection.has_pages else "",
-        excerpt=body.excerpt,
+        page_html=publication.body.html if record.collection.has_pages else "",
+        excerpt=publication.body.excerpt,
         is_public=record.collection.is_public,
-        published_at=record.published_at,
+        published_at=publication.published_at,
         updated_at=now,
     )
 
