@@ -60,7 +60,7 @@ def _fetch(host: str, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]
 
 def item(request: HttpRequest, slug: str) -> HttpResponse:
     document, etag, _ = _fetch(request.META["HTTP_HOST"], ITEM_SQL, ("articles", "", slug))[0]
-    return HttpResponse(document, content_type="application/json", headers={"ETag": etag})
+    return _json(document, ETag=etag)
 
 
 def page(request: HttpRequest) -> HttpResponse:
@@ -68,7 +68,14 @@ def page(request: HttpRequest) -> HttpResponse:
     category = request.GET["category"]
     rows = _fetch(host, PAGE_SQL, ("articles", "", _tenants[host]["collection"], "category", category, 21))
     body = '{"data":[' + ",".join(row[0] for row in rows[:20]) + "]}"
-    return HttpResponse(body, content_type="application/json")
+    return _json(body)
+
+
+def _json(text: str, **headers: str) -> HttpResponse:
+    body = text.encode()
+    # Without it the server would send the body in chunks.
+    headers["Content-Length"] = str(len(body))
+    return HttpResponse(body, content_type="application/json", headers=headers)
 
 
 urlpatterns = [
