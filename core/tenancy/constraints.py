@@ -99,6 +99,9 @@ class TenantForeignKey(_DeferredConstraint):
     A plain foreign key would not do: PostgreSQL checks it past row-level security, so one tenant could
     reference, and by the error probe, the rows of another.
 
+    PostgreSQL itself carries out what the relation's `on_delete` says of CASCADE and SET_NULL. Django does it first;
+    but where a plugin cannot be loaded, Django does not know its table, and its rows would make a record undeletable.
+
     Args:
         field: Name of the `TenantRelation` on the model.
     """
@@ -114,7 +117,7 @@ class TenantForeignKey(_DeferredConstraint):
         return (
             f"ALTER TABLE @table@ ADD CONSTRAINT {quote(self.name)} "
             f"FOREIGN KEY (tenant_id, {quote(field.column)}) REFERENCES {quote(target)} (tenant_id, id) "
-            "DEFERRABLE INITIALLY DEFERRED"
+            f"{_on_delete_sql(field, quote(field.column))}DEFERRABLE INITIALLY DEFERRED"
         )
 
     def remove_sql(self, model: Any, schema_editor: Any) -> Any:
@@ -124,3 +127,12 @@ class TenantForeignKey(_DeferredConstraint):
     def deconstruct(self) -> Any:
         path, args, kwargs = super().deconstruct()
         return path, args, {**kwargs, "field": self.field}
+
+
+def _on_delete_sql(field: Any, column: str) -> str:
+    if field.remote_field.on_delete is models.CASCADE:
+        return "ON DELETE CASCADE "
+    if field.remote_field.on_delete is models.SET_NULL:
+        # Of the two columns this one alone: the row stays the tenant's.
+        return f"ON DELETE SET NULL ({column}) "
+    return ""
