@@ -187,12 +187,16 @@ _root_collector = _RootCollector()
 
 
 @contextmanager
-def collect_log_lines(*, limit: int = 200) -> Iterator[CollectedLines]:
-    """Keep the lines that are written inside the block, whatever logger they come from."""
+def collect_log_lines(*, limit: int = 200, into: CollectedLines | None = None) -> Iterator[CollectedLines]:
+    """Keep the lines that are written inside the block, whatever logger they come from.
+
+    Args:
+        into: Where to keep them; a new collection of up to `limit` lines otherwise.
+    """
     root = logging.getLogger()
     if _root_collector not in root.handlers:
         root.addHandler(_root_collector)
-    collected = CollectedLines(limit)
+    collected = into if into is not None else CollectedLines(limit)
     token = _collector.set(collected)
     try:
         yield collected

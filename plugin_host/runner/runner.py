@@ -1,0 +1,237 @@
+"""The rules of the kinds; see `plugin_host.hookspec` for what they promise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from plugin_host.errors import HookError, PluginError
+from plugin_host.hooks.publishing import PublishGateResult
+from plugin_host.runner.calls import Bind, HookCalls, InlineBudget
+from plugin_host.runner.handlers import Handler
+from plugin_host.runner.outcomes import (
+    CollectResult,
+    FilterResult,
+    FirstWinsResult,
+    GateDenial,
+    GateResult,
+    HookOutcome,
+    HookRun,
+)
+
+_T = TypeVar("_T")
+MakeArguments = Callable[[Handler], tuple[Any, ...]]
+
+
+class HookRunner(HookCalls):
+    """Runs the hooks of a process by the rules of their kinds; `HookCalls` has the arguments."""
+
+    def run_filter(
+        self,
+        handlers: Iterable[Handler],
+        value: _T,
+        make_arguments: Callable[[Handler, _T], tuple[Any, ...]],
+        *,
+        accept: Callable[[Handler, _T, Any], _T] | None = None,
+        bind: Bind | None = None,
+        budget: InlineBudget | None = None,
+    ) -> FilterResult[_T]:
+        """Pass a value through filters, a deep copy to each.
+
+        Args:
+            make_arguments: Makes a handler's arguments from its copy of the value.
+            accept: Checks what a handler returned against what it got, and returns what is taken from it; raises
+                `PluginError` where it cannot be taken.
+
+        Raises:
+            PluginError: where a plugin refuses; `plugin` and `hook` are set on it.
+            HookError: where a plugin returns None, or `accept` raises.
+        """
+        current = value
+        runs: list[HookRun] = []
+        for handler in handlers:
+            before = deepcopy(current)
+            result = self._execute(handler, make_arguments(handler, before), None, bind, budget)
+            run, error = result.run, result.error
+            if error is None:
+                try:
+                    current = self._taken(handler, current, result.value, accept)
+                except HookError as refusal:
+                    self._account(_changed(run, HookOutcome.FAILED, refusal))
+                    raise
+            self._account(run)
+            runs.append(run)
+            if isinstance(error, PluginError) and run.outcome is HookOutcome.REFUSED:
+                raise _attributed(error, handler)
+        return FilterResult(value=current, runs=tuple(runs))
+
+    def _taken(
+        self, handler: Handler, before: _T, returned: Any, accept: Callable[[Handler, _T, Any], _T] | None
+    ) -> _T:
+        if returned is None:
+            raise HookError(
+                handler.hook,
+                handler.plugin_id,
+                f"Hook {handler.hook} returned None but filter hooks must return a value",
+                code="hook_returned_none",
+            )
+        try:
+            # Copied, so that what the plugin keeps of it is not what the next one gets.
+            own: _T = deepcopy(returned)
+            return own if accept is None else accept(handler, before, own)
+        except PluginError as error:
+            raise HookError(handler.hook, handler.plugin_id, error.message, code=error.code) from error
+        except Exception as error:
+            raise HookError(
+                handler.hook, handler.plugin_id, f"it returned a value that cannot be used ({error})."
+            ) from error
+
+    def run_gate(
+        self,
+        handlers: Iterable[Handler],
+        make_arguments: MakeArguments,
+        *,
+        ask_all: bool = False,
+        bind: Bind | None = None,
+        budget: InlineBudget | None = None,
+    ) -> GateResult:
+        """Ask gates for leave.
+
+        Args:
+            ask_all: Whether to go on after a no, so that all reasons are known; publishing does.
+        """
+        denials: list[GateDenial] = []
+        blockers: list[tuple[str, str]] = []
+        warnings: list[tuple[str, str]] = []
+        scores: list[tuple[str, float]] = []
+        runs: list[HookRun] = []
+        for handler in handlers:
+            result = self._execute(handler, make_arguments(handler), None, bind, budget)
+            run, verdict = result.run, result.value
+            denial: GateDenial | None = None
+            if result.error is not None:
+                denial = _denial_of(handler, result.error, run)
+            elif isinstance(verdict, PublishGateResult):
+                blockers += ((handler.plugin_id, text) for text in verdict.blockers)
+                warnings += ((handler.plugin_id, text) for text in verdict.warnings)
+                if verdict.score is not None:
+                    scores.append((handler.plugin_id, verdict.score))
+                if not verdict.allowed:
+                    denial = _denial(handler, " ".join(verdict.blockers))
+            elif verdict is False:
+                denial = _denial(handler, "")
+            elif verdict is not True:
+                wrong = HookError(
+                    handler.hook,
+                    handler.plugin_id,
+                    f"Hook {handler.hook} returned {verdict!r:.80} but gate hooks must return True or False.",
+                    code="hook_returned_nonsense",
+                )
+                run = _changed(run, HookOutcome.FAILED, wrong)
+                denial = _denial_of(handler, wrong, run)
+            if denial is not None and result.error is None and run.outcome.is_success:
+                run = _changed(run, HookOutcome.REFUSED, None)
+            self._account(run)
+            runs.append(run)
+            if denial is not None:
+                denials.append(denial)
+                if not ask_all:
+                    break
+        return GateResult(
+            denials=tuple(denials),
+            blockers=tuple(blockers),
+            warnings=tuple(warnings),
+            scores=tuple(scores),
+            runs=tuple(runs),
+        )
+
+    def run_collect(
+        self,
+        handlers: Iterable[Handler],
+        make_arguments: MakeArguments,
+        *,
+        item_type: type = object,
+        bind: Bind | None = None,
+    ) -> CollectResult:
+        """Ask for lists and join them; the list of a plugin that fails, or holds something else, is left out whole.
+
+        Args:
+            item_type: What the lists must hold.
+        """
+        items: list[tuple[str, Any]] = []
+        runs: list[HookRun] = []
+        for handler in handlers:
+            result = self._execute(handler, make_arguments(handler), None, bind, None)
+            run = result.run
+            if result.error is None:
+                if isinstance(result.value, list | tuple) and all(
+                    isinstance(item, item_type) for item in result.value
+                ):
+                    items += ((handler.plugin_id, item) for item in result.value)
+                else:
+                    wrong = HookError(
+                        handler.hook,
+                        handler.plugin_id,
+                        f"it must return a list of {item_type.__name__}, not {result.value!r:.80}.",
+                        code="hook_returned_nonsense",
+                    )
+                    run = _changed(run, HookOutcome.FAILED, wrong)
+            self._account(run)
+            runs.append(run)
+        return CollectResult(items=tuple(items), runs=tuple(runs))
+
+    def run_first_wins(
+        self,
+        handlers: Iterable[Handler],
+        make_arguments: MakeArguments,
+        *,
+        bind: Bind | None = None,
+        budget: InlineBudget | None = None,
+    ) -> FirstWinsResult:
+        """Ask in order until one answers something else than None; who fails is passed over."""
+        runs: list[HookRun] = []
+        for handler in handlers:
+            result = self._execute(handler, make_arguments(handler), None, bind, budget)
+            self._account(result.run)
+            runs.append(result.run)
+            if result.error is None and result.value is not None:
+                return FirstWinsResult(value=result.value, plugin_id=handler.plugin_id, runs=tuple(runs))
+        return FirstWinsResult(runs=tuple(runs))
+
+
+def _changed(run: HookRun, outcome: HookOutcome, error: PluginError | None) -> HookRun:
+    if error is None:
+        return replace(run, outcome=outcome)
+    return replace(
+        run, outcome=outcome, error=f"{type(error).__name__}: {error.message}", error_code=error.code
+    )
+
+
+def _attributed(error: PluginError, handler: Handler) -> PluginError:
+    error.plugin = error.plugin or handler.plugin_id
+    error.hook = error.hook or handler.hook
+    return error
+
+
+def _denial(handler: Handler, reason: str) -> GateDenial:
+    return GateDenial(
+        plugin_id=handler.plugin_id,
+        hook=handler.hook,
+        reason=reason or f"Plugin {handler.plugin_id} does not allow it and gives no reason.",
+    )
+
+
+def _denial_of(handler: Handler, error: BaseException, run: HookRun) -> GateDenial | None:
+    if run.outcome is HookOutcome.REFUSED and isinstance(error, PluginError):
+        return GateDenial(
+            plugin_id=handler.plugin_id,
+            hook=handler.hook,
+            reason=error.message,
+            error=_attributed(error, handler),
+        )
+    if handler.fail_open:
+        return None
+    told = error if isinstance(error, HookError) else HookError(handler.hook, handler.plugin_id, run.error)
+    return GateDenial(plugin_id=handler.plugin_id, hook=handler.hook, reason=told.message, error=told)
