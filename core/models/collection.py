@@ -6,6 +6,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
 
+from core.models.ordered_json import OrderedJSONField
 from core.tenancy.models import TenantOwned
 
 COLLECTION_NAME_PATTERN = r"^[a-z][a-z0-9_-]{0,62}$"
@@ -25,7 +26,7 @@ class Collection(TenantOwned):
     )
     title = models.CharField(max_length=200)
     description = models.TextField(blank=True)
-    schema = models.JSONField(default=dict)
+    schema = OrderedJSONField(default=dict)
     schema_version = models.PositiveIntegerField(default=1)
     is_public = models.BooleanField(default=True, help_text="Anybody may read what is published.")
     has_pages = models.BooleanField(default=True, help_text="Published records have pages on the site.")

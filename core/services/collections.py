@@ -153,7 +153,8 @@ def update_collection_schema(
     wanted = completed_schema(schema)
     with transaction.atomic(durable=True):
         collection = _locked(name)
-        if collection.schema == wanted:
+        # The order of the fields counts too: forms follow it.
+        if json.dumps(collection.schema) == json.dumps(wanted):
             return collection
         if not allow_misfits and (misfits := _misfits(collection, wanted)):
             raise _misfit_conflict(misfits)

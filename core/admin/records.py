@@ -1,0 +1,487 @@
+"""Records in the admin: written, published, compared, restored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from core.actors import is_allowed
+from core.admin.comparison import compare_revisions
+from core.admin.model_admin import ServiceForm, ServiceModelAdmin, change_url, show_refusal
+from core.errors import FieldError, Stale, TenantryError
+from core.forms.json_form import JsonSchemaFormField, under
+from core.models import Collection, Record, Revision
+from core.models.record import RecordState
+from core.schema_keywords import as_uuid, relations
+from core.scope import current_actor
+from core.selectors.content_state import state_of_record
+from core.services.publishing import publish_record, unpublish_record
+from core.services.records import create_record, delete_record, update_record
+from core.templatetags.admin_state import state_badge
+
+# A list in a form helps up to here; beyond it the newest are offered and those already chosen.
+MAX_CHOICES = 300
+
+
+class RecordForm(ServiceForm):
+    """The parts of the form that every collection has."""
+
+    title = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget)
+    slug = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text="The last part of the address. Left blank, it is made from the title.",
+    )
+    locale = forms.CharField(
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        label="Language",
+        help_text="A tag such as en or pt-BR; blank for the site's own language.",
+    )
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    locked: ClassVar[bool] = False
+
+    class Meta:
+        model = Record
+        fields: ClassVar[list[str]] = ["title", "slug", "locale", "version"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.locked:
+            for field in self.fields.values():
+                field.disabled = True
+
+
+class CollectionFilter(admin.SimpleListFilter):
+    title = "collection"
+    parameter_name = "collection"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Collection.objects.order_by("title").values_list("name", "title"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Record]) -> QuerySet[Record]:
+        return queryset.filter(collection__name=self.value()) if self.value() else queryset
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(state.value), str(state.label)) for state in RecordState if state != RecordState.TRASHED]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Record]) -> QuerySet[Record]:
+        return queryset.filter(state=self.value()) if self.value() else queryset
+
+
+class RecordAdmin(ServiceModelAdmin):
+    """One list and one form for all collections; the form comes from the collection's schema."""
+
+    actions_needed: ClassVar[dict[str, str]] = {
+        "view": "record.read_draft",
+        "add": "record.create",
+        "change": "record.update",
+        "delete": "record.delete",
+    }
+    audit_name = "record"
+    form = RecordForm
+    list_display = ("record_title", "collection_title", "state_label", "version", "updated_at")
+    list_filter = (CollectionFilter, StateFilter)
+    list_select_related = ("collection",)
+    search_fields = ("title", "slug")
+    ordering = ("-updated_at", "-id")
+    actions: Sequence[Any] = ["publish_selected", "unpublish_selected", "delete_chosen"]
+    change_form_template = "admin/core/record/change_form.html"
+
+    # What is shown ---------------------------------------------------------------------------------------
+
+    @admin.display(description="Title", ordering="title")
+    def record_title(self, record: Record) -> str:
+        return str(record)
+
+    @admin.display(description="Collection", ordering="collection__title")
+    def collection_title(self, record: Record) -> str:
+        return str(record.collection.title)
+
+    @admin.display(description="State", ordering="state")
+    def state_label(self, record: Record) -> SafeString:
+        return state_badge(record.state)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Record]:
+        records: QuerySet[Record] = Record.objects.select_related("collection")
+        return records.order_by(*self.ordering)
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Record | None:
+        identity = as_uuid(object_id)
+        record = self.get_queryset(request).filter(pk=identity).first() if identity else None
+        if record is not None:
+            request.active_collection = record.collection.name  # type: ignore[attr-defined]  # for the menu
+        return record
+
+    def may(self, access: str, obj: Any = None) -> bool:
+        action = self.actions_needed.get(access)
+        if action is None:
+            return False
+        if obj is None:
+            return is_allowed(current_actor(), action)
+        return may_on_record(action, obj)
+
+    # The form --------------------------------------------------------------------------------------------
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if self._wanted_collection(request) is None:
+            return self._pick_collection(request)
+        response: HttpResponse = super().add_view(request, form_url, extra_context)
+        return response
+
+    def _wanted_collection(self, request: HttpRequest) -> Collection | None:
+        name = request.GET.get("collection")
+        if name:
+            return get_object_or_404(Collection, name=name)
+        found = list(Collection.objects.all()[:2])
+        return found[0] if len(found) == 1 else None
+
+    def _pick_collection(self, request: HttpRequest) -> HttpResponse:
+        actor = current_actor()
+        collections = [
+            collection
+            for collection in Collection.objects.order_by("title")
+            if is_allowed(actor, "record.create", collection=collection.name)
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "What do you want to write?",
+            "collections": collections,
+            "may_manage": is_allowed(actor, "collection.manage"),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/core/record/pick_collection.html", context)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        names = ["title", "data", "slug", "locale", "version"]
+        if has_own_title(self._collection(request, obj)):
+            names.remove("title")
+        return [(None, {"fields": names})]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        collection = self._collection(request, obj)
+        field = JsonSchemaFormField(
+            schema=collection.schema or None,
+            current=obj.data if obj is not None else None,
+            # What an author emptied stays empty; defaults are for new records.
+            fill_defaults=obj is None,
+            choices=lambda name: relation_choices(name, record=obj),
+            label=collection.title,
+            required=True,
+        )
+        parts: dict[str, Any] = {"data": field}
+        if has_own_title(collection):
+            parts["title"] = None
+        # A person who may look but not change sees the same form, locked.
+        parts["locked"] = obj is not None and not self.has_change_permission(request, obj)
+        kwargs["form"] = type("CollectionRecordForm", (RecordForm,), parts)
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def _collection(self, request: HttpRequest, obj: Record | None) -> Collection:
+        if obj is not None:
+            return obj.collection  # type: ignore[no-any-return]  # TenantRelation
+        collection = self._wanted_collection(request)
+        if collection is None:
+            raise Http404("There is no such collection.")
+        return collection
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {}
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        record = self.get_object(request, object_id) if object_id else None
+        shown: dict[str, Any] = {"may_publish": False, "record": record}
+        collection = record.collection if record is not None else self._wanted_collection(request)
+        shown["shows_title"] = collection is not None and not has_own_title(collection)
+        if record is not None:
+            state = state_of_record(record)
+            is_live = record.state in {RecordState.PUBLISHED, RecordState.CHANGED}
+            shown |= {
+                "may_publish": may_on_record("record.publish", record),
+                "is_live": is_live,
+                "live_path": state.path if is_live else "",
+                "state_badge": state_badge(record.state),
+                "subtitle": str(record.collection.title),
+            }
+        elif collection is not None:
+            shown["may_publish"] = is_allowed(current_actor(), "record.publish", collection=collection.name)
+            shown["title"] = f"New in {collection.title}"
+        response: HttpResponse = super().changeform_view(
+            request, object_id, form_url, {**shown, **(extra_context or {})}
+        )
+        return response
+
+    # Changes ---------------------------------------------------------------------------------------------
+
+    def create(self, request: HttpRequest, form: forms.BaseForm) -> Record:
+        given = form.cleaned_data
+        return create_record(
+            collection=self._collection(request, None),
+            data=given["data"],
+            title=given.get("title", ""),
+            slug=given.get("slug", ""),
+            locale=given.get("locale", ""),
+        )
+
+    def update(self, request: HttpRequest, obj: Record, form: forms.BaseForm) -> Record:
+        given = form.cleaned_data
+        return update_record(
+            record_id=obj.pk,
+            data=given["data"],
+            title=given.get("title"),
+            slug=given.get("slug") or None,
+            locale=given.get("locale", ""),
+            # "Save over it" was pressed after the person was told.
+            expected_version=None if "_overwrite" in request.POST else given.get("version"),
+        )
+
+    def remove(self, request: HttpRequest, obj: Record) -> None:
+        delete_record(record_id=obj.pk)
+
+    def place_refusal(self, form: forms.BaseForm, refusal: TenantryError) -> None:
+        inside = under(refusal.errors, "/data")
+        field = form.fields["data"]
+        if inside and isinstance(field, JsonSchemaFormField):
+            field.show_errors(inside)
+            form.add_error("data", field.lines(inside))
+        outside = [error for error in refusal.errors if not error.pointer.startswith("/data")]
+        if outside or not inside:
+            super().place_refusal(form, _with_errors(refusal, outside))
+        if isinstance(refusal, Stale):
+            form.is_stale = True  # type: ignore[attr-defined]  # the template offers to save over it
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return self._after_save(request, obj, "saved as a draft")
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        return self._after_save(request, obj, "saved")
+
+    def _after_save(self, request: HttpRequest, record: Record, done: str) -> HttpResponse:
+        """Stay on the record; publish it first where that was asked for."""
+        try:
+            if "_publish" in request.POST:
+                publish_record(record_id=record.pk)
+                done = "published"
+        except TenantryError as refusal:
+            show_refusal(request, refusal, before="Saved, but not published.")
+        else:
+            messages.success(request, f"“{record}” is {done}.")
+        return HttpResponseRedirect(change_url(self, record.pk))
+
+    # Further pages ---------------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        def at(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            return path(
+                f"<uuid:record_id>/{route}/", self.admin_site.admin_view(view), name=f"core_record_{name}"
+            )
+
+        own = [
+            at("publish", self.publish_view, "publish"),
+            at("unpublish", self.unpublish_view, "unpublish"),
+            at("compare", self.compare_view, "compare"),
+            at("restore", self.restore_view, "restore"),
+        ]
+        return [*own, *super().get_urls()]
+
+    def publish_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
+        """Publish the working copy as it is stored."""
+        return self._step(request, record_id, publish_record, "is published", "record.publish")
+
+    def unpublish_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
+        """Take the record off the site."""
+        return self._step(request, record_id, unpublish_record, "is off the site", "record.publish")
+
+    def _step(
+        self, request: HttpRequest, record_id: UUID, service: Callable[..., Record], done: str, action: str
+    ) -> HttpResponse:
+        record = self._record(request, record_id)
+        if request.method == "POST":
+            if not may_on_record(action, record):
+                raise PermissionDenied
+            try:
+                service(record_id=record.pk)
+            except TenantryError as refusal:
+                show_refusal(request, refusal)
+            else:
+                messages.success(request, f"“{record}” {done}.")
+        return HttpResponseRedirect(change_url(self, record.pk))
+
+    def _record(self, request: HttpRequest, record_id: UUID) -> Record:
+        record = self.get_object(request, str(record_id))
+        if record is None or not self.has_view_permission(request, record):
+            raise Http404("There is no such record.")
+        return record
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """All revisions, the newest first; two can be compared, any can be restored."""
+        identity = as_uuid(object_id)
+        if identity is None:
+            raise Http404("There is no such record.")
+        record = self._record(request, identity)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History of {record}",
+            "record": record,
+            "revisions": record.revisions.order_by("-version")[:200],
+            "may_restore": self.has_change_permission(request, record),
+            "opts": self.opts,
+            "original": record,
+        }
+        return TemplateResponse(request, "admin/core/record/history.html", context)
+
+    def compare_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
+        """Two revisions side by side, field by field."""
+        record = self._record(request, record_id)
+        old, new = (self._revision(record, request.GET.get(name, "")) for name in ("from", "to"))
+        if old.version > new.version:
+            old, new = new, old
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"{record}: version {old.version} and {new.version}",
+            "record": record,
+            "old": old,
+            "new": new,
+            "rows": compare_revisions(old, new, schema=record.collection.schema),
+            "may_restore": self.has_change_permission(request, record),
+            "opts": self.opts,
+            "original": record,
+        }
+        return TemplateResponse(request, "admin/core/record/compare.html", context)
+
+    def restore_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
+        """Make an old revision the working copy again; what is live stays live."""
+        record = self._record(request, record_id)
+        if request.method != "POST":
+            return HttpResponseRedirect(change_url(self, record.pk))
+        if not self.has_change_permission(request, record):
+            raise PermissionDenied
+        revision = self._revision(record, request.POST.get("version", ""))
+        try:
+            update_record(
+                record_id=record.pk,
+                data=revision.data,
+                title=revision.title,
+                slug=revision.slug,
+                locale=revision.locale,
+                comment=f"Restored from version {revision.version}",
+            )
+        except TenantryError as refusal:
+            show_refusal(request, refusal, before="Not restored.")
+            return HttpResponseRedirect(reverse("admin:core_record_history", args=[record.pk]))
+        messages.success(request, f"Version {revision.version} is the working copy again.")
+        return HttpResponseRedirect(change_url(self, record.pk))
+
+    @staticmethod
+    def _revision(record: Record, version: str) -> Revision:
+        if not version.isdigit() or len(version) > 9:
+            raise Http404("There is no such version.")
+        return get_object_or_404(record.revisions, version=int(version))
+
+    # Several at once -------------------------------------------------------------------------------------
+
+    @admin.action(description="Publish")
+    def publish_selected(self, request: HttpRequest, records: QuerySet[Record]) -> None:
+        self._each(request, records, publish_record, "published")
+
+    @admin.action(description="Take off the site")
+    def unpublish_selected(self, request: HttpRequest, records: QuerySet[Record]) -> None:
+        self._each(request, records, unpublish_record, "taken off the site")
+
+    @admin.action(description="Delete")
+    def delete_chosen(self, request: HttpRequest, records: QuerySet[Record]) -> HttpResponse | None:
+        if request.POST.get("confirmed") != "yes":
+            context = {
+                **self.admin_site.each_context(request),
+                "title": "Delete records",
+                "records": list(records[: self.list_per_page * 4]),
+                "opts": self.opts,
+            }
+            return TemplateResponse(request, "admin/core/record/delete_chosen.html", context)
+        self._each(request, records, delete_record, "deleted")
+        return None
+
+    def _each(
+        self, request: HttpRequest, records: Iterable[Record], service: Callable[..., Any], done: str
+    ) -> None:
+        """Run one service per record; what one refuses does not keep the others from being done."""
+        count = 0
+        for record in list(records):
+            try:
+                service(record_id=record.pk)
+            except TenantryError as refusal:
+                show_refusal(request, refusal, before=f"“{record}”:")
+            else:
+                count += 1
+        if count:
+            messages.success(request, f"{count} record{'s' if count > 1 else ''} {done}.")
+
+
+def has_own_title(collection: Collection) -> bool:
+    """Say whether the title of a record comes from its fields."""
+    return bool({"title", "name"} & set(collection.schema.get("properties", {})))
+
+
+def may_on_record(action: str, record: Record) -> bool:
+    """Say whether the actor in scope may do this to this record."""
+    owner = str(record.author_id) if record.author_id else None
+    return is_allowed(current_actor(), action, collection=record.collection.name, owner_id=owner)
+
+
+def relation_choices(collection: str, *, record: Record | None) -> list[tuple[str, str]]:
+    """Return (id, title) of the records that a field may point at: the newest, and those chosen already."""
+    found = Record.objects.filter(collection__name=collection)
+    rows = list(found.order_by("-updated_at", "-id").values_list("pk", "title", "slug")[:MAX_CHOICES])
+    if record is not None:
+        known = {row[0] for row in rows}
+        chosen = _chosen(record, collection) - known
+        rows += list(found.filter(pk__in=chosen).values_list("pk", "title", "slug"))
+    return sorted(
+        ((str(pk), title or slug) for pk, title, slug in rows), key=lambda choice: choice[1].casefold()
+    )
+
+
+def _chosen(record: Record, collection: str) -> set[UUID]:
+    names = [name for name, target in relations(record.collection.schema).items() if target == collection]
+    values = (record.data.get(name) for name in names)
+    flat = (item for value in values for item in (value if isinstance(value, list) else [value]))
+    return {identity for item in flat if isinstance(item, str) and (identity := as_uuid(item)) is not None}
+
+
+def _with_errors(refusal: TenantryError, errors: Sequence[FieldError]) -> TenantryError:
+    """Return the same refusal with fewer errors."""
+    return TenantryError(refusal.message, code=refusal.code, errors=errors)
