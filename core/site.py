@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from core.errors import NotFound
 from core.scope import require_tenant
 
 
@@ -36,10 +37,20 @@ class SiteDirectory(Protocol):
     def site(self, tenant_id: UUID) -> Site:
         """Return the site of the tenant, which is in scope."""
 
+    def tenant_id(self, slug: str) -> UUID:
+        """Return the id of the tenant with that slug, suspended or not.
+
+        Raises:
+            NotFound: with the nearest slug, where there is one.
+        """
+
 
 class _NoDirectory:
     def site(self, tenant_id: UUID) -> Site:
         return Site(name="Site", domain="localhost", origin="http://localhost")
+
+    def tenant_id(self, slug: str) -> UUID:
+        raise NotFound("No directory of tenants is installed.")
 
 
 _directory: SiteDirectory = _NoDirectory()
@@ -49,6 +60,15 @@ def set_site_directory(directory: SiteDirectory) -> None:
     """Install the directory; called once by `tenants` when Django starts."""
     global _directory
     _directory = directory
+
+
+def tenant_id_of(slug: str) -> UUID:
+    """Return the id of a tenant, for commands that name it by its slug.
+
+    Raises:
+        NotFound: with the nearest slug, where there is one.
+    """
+    return _directory.tenant_id(slug)
 
 
 def current_site() -> Site:

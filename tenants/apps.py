@@ -7,3 +7,9 @@ class TenantsConfig(AppConfig):
     name = "tenants"
     verbose_name = "Tenants and people"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from core.site import set_site_directory  # models are loaded only now
+        from tenants.site_directory import TenantSites
+
+        set_site_directory(TenantSites())
