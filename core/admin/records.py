@@ -15,79 +15,26 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from core.actors import is_allowed
-from core.admin.comparison import compare_revisions
-from core.admin.model_admin import ServiceForm, ServiceModelAdmin, change_url, show_refusal
+from core.admin.model_admin import ServiceModelAdmin, change_url, show_refusal
+from core.admin.record_form import RecordForm, has_own_title, relation_choices
+from core.admin.record_history import RecordHistoryPages
+from core.admin.record_lists import CollectionFilter, StateFilter, may_on_record
 from core.errors import FieldError, Stale, TenantryError
 from core.forms.json_form import JsonSchemaFormField, under
-from core.models import Collection, Record, Revision
+from core.models import Collection, Record
 from core.models.record import RecordState
-from core.schema_keywords import as_uuid, relations
+from core.schema_keywords import as_uuid
 from core.scope import current_actor
+from core.selectors.content_document import content_document
 from core.selectors.content_state import state_of_record
 from core.services.publishing import publish_record, unpublish_record
 from core.services.records import create_record, delete_record, update_record
 from core.templatetags.admin_state import state_badge
 
-# A list in a form helps up to here; beyond it the newest are offered and those already chosen.
-MAX_CHOICES = 300
 
-
-class RecordForm(ServiceForm):
-    """The parts of the form that every collection has."""
-
-    title = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget)
-    slug = forms.CharField(
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        help_text="The last part of the address. Left blank, it is made from the title.",
-    )
-    locale = forms.CharField(
-        required=False,
-        widget=UnfoldAdminTextInputWidget,
-        label="Language",
-        help_text="A tag such as en or pt-BR; blank for the site's own language.",
-    )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
-    locked: ClassVar[bool] = False
-
-    class Meta:
-        model = Record
-        fields: ClassVar[list[str]] = ["title", "slug", "locale", "version"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.locked:
-            for field in self.fields.values():
-                field.disabled = True
-
-
-class CollectionFilter(admin.SimpleListFilter):
-    title = "collection"
-    parameter_name = "collection"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Collection.objects.order_by("title").values_list("name", "title"))
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Record]) -> QuerySet[Record]:
-        return queryset.filter(collection__name=self.value()) if self.value() else queryset
-
-
-class StateFilter(admin.SimpleListFilter):
-    title = "state"
-    parameter_name = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(state.value), str(state.label)) for state in RecordState if state != RecordState.TRASHED]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Record]) -> QuerySet[Record]:
-        return queryset.filter(state=self.value()) if self.value() else queryset
-
-
-class RecordAdmin(ServiceModelAdmin):
+class RecordAdmin(RecordHistoryPages, ServiceModelAdmin):
     """One list and one form for all collections; the form comes from the collection's schema."""
 
     actions_needed: ClassVar[dict[str, str]] = {
@@ -230,6 +177,9 @@ class RecordAdmin(ServiceModelAdmin):
                 "may_publish": may_on_record("record.publish", record),
                 "is_live": is_live,
                 "live_path": state.path if is_live else "",
+                "preview_url": reverse("admin:core_record_preview", args=[record.pk])
+                if state.has_pages
+                else "",
                 "state_badge": state_badge(record.state),
                 "subtitle": str(record.collection.title),
             }
@@ -311,6 +261,7 @@ class RecordAdmin(ServiceModelAdmin):
         own = [
             at("publish", self.publish_view, "publish"),
             at("unpublish", self.unpublish_view, "unpublish"),
+            at("preview", self.preview_view, "preview"),
             at("compare", self.compare_view, "compare"),
             at("restore", self.restore_view, "restore"),
         ]
@@ -327,7 +278,7 @@ class RecordAdmin(ServiceModelAdmin):
     def _step(
         self, request: HttpRequest, record_id: UUID, service: Callable[..., Record], done: str, action: str
     ) -> HttpResponse:
-        record = self._record(request, record_id)
+        record = self.record_or_404(request, record_id)
         if request.method == "POST":
             if not may_on_record(action, record):
                 raise PermissionDenied
@@ -339,78 +290,18 @@ class RecordAdmin(ServiceModelAdmin):
                 messages.success(request, f"“{record}” {done}.")
         return HttpResponseRedirect(change_url(self, record.pk))
 
-    def _record(self, request: HttpRequest, record_id: UUID) -> Record:
-        record = self.get_object(request, str(record_id))
-        if record is None or not self.has_view_permission(request, record):
-            raise Http404("There is no such record.")
-        return record
-
-    def history_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        """All revisions, the newest first; two can be compared, any can be restored."""
-        identity = as_uuid(object_id)
-        if identity is None:
-            raise Http404("There is no such record.")
-        record = self._record(request, identity)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"History of {record}",
-            "record": record,
-            "revisions": record.revisions.order_by("-version")[:200],
-            "may_restore": self.has_change_permission(request, record),
-            "opts": self.opts,
-            "original": record,
-        }
-        return TemplateResponse(request, "admin/core/record/history.html", context)
-
-    def compare_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
-        """Two revisions side by side, field by field."""
-        record = self._record(request, record_id)
-        old, new = (self._revision(record, request.GET.get(name, "")) for name in ("from", "to"))
-        if old.version > new.version:
-            old, new = new, old
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"{record}: version {old.version} and {new.version}",
-            "record": record,
-            "old": old,
-            "new": new,
-            "rows": compare_revisions(old, new, schema=record.collection.schema),
-            "may_restore": self.has_change_permission(request, record),
-            "opts": self.opts,
-            "original": record,
-        }
-        return TemplateResponse(request, "admin/core/record/compare.html", context)
-
-    def restore_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
-        """Make an old revision the working copy again; what is live stays live."""
-        record = self._record(request, record_id)
-        if request.method != "POST":
-            return HttpResponseRedirect(change_url(self, record.pk))
-        if not self.has_change_permission(request, record):
-            raise PermissionDenied
-        revision = self._revision(record, request.POST.get("version", ""))
+    def preview_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
+        """The page as it would be if the working copy were published now."""
+        record = self.record_or_404(request, record_id)
+        state = state_of_record(record)
+        if not state.has_pages:
+            raise Http404("The records of this collection have no pages.")
         try:
-            update_record(
-                record_id=record.pk,
-                data=revision.data,
-                title=revision.title,
-                slug=revision.slug,
-                locale=revision.locale,
-                comment=f"Restored from version {revision.version}",
-            )
+            page = content_document(state)["rendered_html"]
         except TenantryError as refusal:
-            show_refusal(request, refusal, before="Not restored.")
-            return HttpResponseRedirect(reverse("admin:core_record_history", args=[record.pk]))
-        messages.success(request, f"Version {revision.version} is the working copy again.")
-        return HttpResponseRedirect(change_url(self, record.pk))
-
-    @staticmethod
-    def _revision(record: Record, version: str) -> Revision:
-        if not version.isdigit() or len(version) > 9:
-            raise Http404("There is no such version.")
-        return get_object_or_404(record.revisions, version=int(version))
+            show_refusal(request, refusal)
+            return HttpResponseRedirect(change_url(self, record.pk))
+        return HttpResponse(page)
 
     # Several at once -------------------------------------------------------------------------------------
 
@@ -449,37 +340,6 @@ class RecordAdmin(ServiceModelAdmin):
                 count += 1
         if count:
             messages.success(request, f"{count} record{'s' if count > 1 else ''} {done}.")
-
-
-def has_own_title(collection: Collection) -> bool:
-    """Say whether the title of a record comes from its fields."""
-    return bool({"title", "name"} & set(collection.schema.get("properties", {})))
-
-
-def may_on_record(action: str, record: Record) -> bool:
-    """Say whether the actor in scope may do this to this record."""
-    owner = str(record.author_id) if record.author_id else None
-    return is_allowed(current_actor(), action, collection=record.collection.name, owner_id=owner)
-
-
-def relation_choices(collection: str, *, record: Record | None) -> list[tuple[str, str]]:
-    """Return (id, title) of the records that a field may point at: the newest, and those chosen already."""
-    found = Record.objects.filter(collection__name=collection)
-    rows = list(found.order_by("-updated_at", "-id").values_list("pk", "title", "slug")[:MAX_CHOICES])
-    if record is not None:
-        known = {row[0] for row in rows}
-        chosen = _chosen(record, collection) - known
-        rows += list(found.filter(pk__in=chosen).values_list("pk", "title", "slug"))
-    return sorted(
-        ((str(pk), title or slug) for pk, title, slug in rows), key=lambda choice: choice[1].casefold()
-    )
-
-
-def _chosen(record: Record, collection: str) -> set[UUID]:
-    names = [name for name, target in relations(record.collection.schema).items() if target == collection]
-    values = (record.data.get(name) for name in names)
-    flat = (item for value in values for item in (value if isinstance(value, list) else [value]))
-    return {identity for item in flat if isinstance(item, str) and (identity := as_uuid(item)) is not None}
 
 
 def _with_errors(refusal: TenantryError, errors: Sequence[FieldError]) -> TenantryError:
