@@ -14,4 +14,4 @@ os.environ.update(
     }
 )
 
-from cms_project.settings import *  # noqa: E402, F403  # the environment comes first
+from cms_project.settings import *  # noqa: F403  # the environment comes first

@@ -25,6 +25,7 @@ class Meaning(Enum):
     SLOW_DOWN = auto()  # try again when the receiver said so
     REFUSED = auto()  # the receiver does not accept our credentials
     GONE = auto()  # the receiver wants no more messages
+    FORBIDDEN = auto()  # the installation does not let plugins call it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +67,17 @@ def unanswered(url: str, problem: str) -> Answer:
     return Answer(url=url, meaning=Meaning.FAILED, reason=problem)
 
 
+def not_allowed(url: str, problem: str) -> Answer:
+    """Return the answer of an address that is not called at all."""
+    return Answer(url=url, meaning=Meaning.FORBIDDEN, reason=problem)
+
+
 def raise_for(answers: Sequence[Answer]) -> None:
     """Raise what the worst answer asks for; pass where every address took the message.
 
     Raises:
-        PluginError: where an address failed; the delivery is tried again. Permanent where one is gone.
+        PluginError: where an address failed; the delivery is tried again. Permanent where nothing is left but
+            addresses that are gone or may not be called.
         NotReady: where all that failed asked to wait.
         AuthFailed: where nothing is left but addresses that refuse our credentials.
     """
@@ -87,11 +94,9 @@ def raise_for(answers: Sequence[Answer]) -> None:
         raise NotReady(message, retry_after=max(asked, default=None))
     if any(answer.meaning is Meaning.REFUSED for answer in trouble):
         raise AuthFailed(f"{message} Check the address and what it asks for.")
-    raise PluginError(
-        f"{message} It wants no more messages: take it out of the configuration.",
-        code="webhook_gone",
-        permanent=True,
-    )
+    if any(answer.meaning is Meaning.GONE for answer in trouble):
+        message += " Who answers 410 wants no more messages: take the address out of the configuration."
+    raise PluginError(message, code="webhook_refused", permanent=True)
 
 
 def shown(url: str) -> str:

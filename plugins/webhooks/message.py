@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 # A page as HTML and the text made from it can be megabytes; both can be read at the record's `url`.
-LEFT_OUT: Final = frozenset({"rendered_html", "text", "content_id"})
+LEFT_OUT: Final = frozenset({"rendered_html", "text", "content_id", "tenant_id"})
 
 
 def message_body(

@@ -16,7 +16,7 @@ from plugin_host.context import HookContext
 from plugin_host.errors import PluginError
 from plugin_host.hookspec import ContentLifecycleHooks
 
-from .answers import Answer, raise_for, read_answer, unanswered
+from .answers import Answer, not_allowed, raise_for, read_answer, unanswered
 from .config import CONFIG_SCHEMA, SECRETS_SCHEMA, WebhooksConfig
 from .message import message_body
 from .progress import Progress
@@ -130,4 +130,4 @@ async def _post(client: httpx.AsyncClient, url: str, *, headers: Mapping[str, st
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return unanswered(url, f"could not be reached ({type(error).__name__}: {error})")
     except PluginError as error:
-        return unanswered(url, f"was not called ({error})")
+        return not_allowed(url, f"was not called ({error})")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from reading_time import ReadingTime, ReadingTimeConfig
 
 from plugin_host.context import HookContext
+from reading_time import ReadingTime, ReadingTimeConfig
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""The reference pages say all there is, and nothing that is not there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cms_project.tables import TABLES_WITHOUT_TENANT
+
+PROJECT = Path(__file__).resolve().parents[2]
+PAGES = sorted([PROJECT / "README.md", PROJECT / "CHANGELOG.md", *(PROJECT / "docs").rglob("*.md")])
+PAGES += sorted([*PROJECT.glob("plugins/*/README.md"), *PROJECT.glob("examples/*/README.md")])
+NOT_IN_SETTINGS = {"DATABASE_OWNER_URL", "TENANTRY_ENV_FILE"}
+
+
+def variables_of_the_settings() -> set[str]:
+    source = (PROJECT / "cms_project/settings.py").read_text()
+    return set(re.findall(r"env\.\w+\(\s*\"([A-Z_]+)\"", source)) | NOT_IN_SETTINGS | {"DATABASE_URL"}
+
+
+def first_column(page: str) -> set[str]:
+    rows = re.findall(r"^\| (`[^|]+) \|", (PROJECT / "docs/reference" / page).read_text(), re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_every_setting_is_described_and_no_other() -> None:
+    assert first_column("settings.md") == variables_of_the_settings()
+
+
+def test_every_setting_is_in_the_example_file_or_has_a_reason_not_to() -> None:
+    named = set(re.findall(r"^(?:# )?([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
+
+    assert variables_of_the_settings() - named <= {"DEBUG", "TENANTRY_ENV_FILE", "DATABASE_LISTEN_URL"}
+
+
+def test_every_table_without_a_tenant_is_described_and_no_other() -> None:
+    assert first_column("tables.md") == set(TABLES_WITHOUT_TENANT)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)(#[^)]*)?\)", page.read_text())
+    files = [target for target, _ in targets if "://" not in target]
+
+    assert [target for target in files if not (page.parent / target).exists()] == []
