@@ -19,7 +19,7 @@ from typing import Final
 
 from cms_project.environment import PROJECT
 from cms_project.supervisor.options import Options
-from cms_project.supervisor.up import answers
+from cms_project.supervisor.probe import WebProbe
 
 LATER_STARTS: Final = 5
 LIMIT_SECONDS: Final = 180.0
@@ -68,12 +68,13 @@ def measure(folder: Path) -> tuple[float, float]:
             stdout=log,
             stderr=log,
         )
-    while not answers(options):
+    probe = WebProbe(options)
+    while not probe.answered():
         if process.poll() is not None or time.monotonic() - began > LIMIT_SECONDS:
             process.kill()
             process.wait()
             raise RuntimeError(f"It does not start:\n{(folder / 'up.log').read_text()}")
-        time.sleep(0.05)
+        time.sleep(0.02)
     answered = time.monotonic()
     process.send_signal(signal.SIGINT)
     process.wait(LIMIT_SECONDS)

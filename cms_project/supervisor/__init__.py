@@ -5,6 +5,9 @@
     children.py    one process: its output, its restarts, its end
     console.py     the log
     code_watch.py  notices changed files
+    probe.py       notices that the web server answers
+    servers.py     the embedded servers: their log, their restarts
+    addresses.py   what to print then
     progress.py    notices a worker that lives but does nothing
 
 It runs in one thread and without Django, so it starts at once and lives on whatever the application does.

@@ -45,8 +45,9 @@ class Server:
             self._pause = FIRST_PAUSE_SECONDS
 
     def stop(self) -> None:
-        self.server.stop()
+        # What it says about an orderly end interests nobody.
         self._read_log()
+        self.server.stop()
 
     def _read_log(self) -> None:
         path = self.server.log_path

@@ -7,8 +7,6 @@ import selectors
 import signal
 import socket
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -25,16 +23,16 @@ from cms_project.supervisor.children import Child, Program
 from cms_project.supervisor.code_watch import LOOK_SECONDS, CodeWatch
 from cms_project.supervisor.console import Console
 from cms_project.supervisor.options import Options
+from cms_project.supervisor.probe import WebProbe
 from cms_project.supervisor.progress import LOOK_SECONDS as PROGRESS_SECONDS
 from cms_project.supervisor.progress import Canary, queue_canary
 from cms_project.supervisor.servers import Server
 from core.errors import Conflict, TenantryError, Unavailable
 
 TICK_SECONDS: Final = 0.1
-ANSWER_SECONDS: Final = 10.0
 WATCHED: Final = ("cms_project", "core", "tenants", "plugin_host", "plugins", "templates", "examples")
 # While code changes nobody waits for hooks: their deliveries start again.
-RELOAD_STOP_SECONDS: Final = 5.0
+RELOAD_STOP_SECONDS: Final = 2.0
 
 
 def run(options: Options) -> int:
@@ -64,7 +62,7 @@ class Supervisor:
         self.children: list[Child] = []
         self.signals = 0
         self.canary: Canary | None = None
-        self._answered = False
+        self._probe: WebProbe | None = None
         self._began_at = time.monotonic()
 
     def run(self) -> int:
@@ -81,6 +79,7 @@ class Supervisor:
             ]
             for child in self.children:
                 child.start()
+            self._probe = WebProbe(self.options)
             self._watch()
         except Stopped:
             pass
@@ -128,6 +127,8 @@ class Supervisor:
         variables.write_variables(path, {**kept, **own})
         environment.update(own)
         environment.update({"TENANTRY_VAR_DIR": str(self.var), "PYTHONUNBUFFERED": "1"})
+        # Set on some machines; each start would compile everything anew.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         environment.setdefault("DJANGO_SETTINGS_MODULE", "cms_project.settings")
 
     def _start_server(self, name: str, server: EmbeddedPostgres | EmbeddedValkey) -> None:
@@ -153,9 +154,7 @@ class Supervisor:
             child.read()
             code = child.process.returncode if child.process else 0
             if code != 0:
-                raise Unavailable(
-                    f"`{' '.join(program.command[1:])}` failed, see above. Nothing was started."
-                )
+                raise Unavailable(f"`{' '.join(program.command[1:])}` failed, see above.")
         finally:
             child.kill()
 
@@ -173,8 +172,7 @@ class Supervisor:
                 server.check(now)
             for child in self.children:
                 child.check(now)
-            if not self._answered:
-                self._announce()
+            self._announce()
             if watch and now >= next_look:
                 next_look = now + LOOK_SECONDS
                 if changed := watch.changes():
@@ -194,9 +192,10 @@ class Supervisor:
                 child.read()
 
     def _announce(self) -> None:
-        if not answers(self.options):
+        """Once the web server answers, say where."""
+        if self._probe is None or not self._probe.answered():
             return
-        self._answered = True
+        self._probe = None
         seconds = time.monotonic() - self._began_at
         self.console.say(welcome(self.options, self.environment, seconds=seconds))
 
@@ -211,7 +210,7 @@ class Supervisor:
             try:
                 self._run_once(programs.prepare(self.environment))
             except Unavailable as error:
-                self.console.error(error.message.replace("Nothing was started.", "The schema is as it was."))
+                self.console.error(error.message)
         for child in self.children:
             child.kill()
             child.failures = 0
@@ -308,27 +307,6 @@ def port_is_free(host: str, port: int) -> bool:
         except OSError:
             return False
     return True
-
-
-def answers(options: Options) -> bool:
-    """Whether the web server answers, whatever it says."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(options.host, options.host)
-    request = urllib.request.Request(
-        f"http://{host}:{options.port}/health/live", headers={"Host": "localhost"}
-    )
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect())
-    try:
-        opener.open(request, timeout=ANSWER_SECONDS).close()
-    except urllib.error.HTTPError as error:
-        error.close()
-    except OSError:
-        return False
-    return True
-
-
-class NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: object, **kwargs: object) -> None:
-        return None
 
 
 def database_is_empty(owner_url: str) -> bool:
