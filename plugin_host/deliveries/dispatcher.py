@@ -1,0 +1,310 @@
+"""Keeps the slots of one worker process filled with deliveries.
+
+A thread with an event loop of its own, for the life of the process: it claims as many due deliveries as slots are
+free, runs them beside each other, and writes the outcomes of all that ended meanwhile in one statement. A second thread
+renews the leases of what runs, so neither a slow statement nor a hook that holds up the loop lets them run out.
+
+    bell, sweep, poll --> claim --> run (32 beside each other) --> finish --> claim --> …
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from django.db import Error as DatabaseError
+from django.db import connections
+
+from core.logging import get_logger
+from plugin_host.deliveries.claiming import ClaimedDelivery, ClaimLimits, PluginOfTenant, claim_deliveries
+from plugin_host.deliveries.finishing import AttemptResult, finish_attempts, renew_leases
+from plugin_host.models.delivery import AttemptOutcome
+
+logger = get_logger(__name__)
+
+T = TypeVar("T")
+Run = Callable[[ClaimedDelivery], Awaitable[AttemptResult]]
+
+SLOTS: Final = 32
+LEASE_SECONDS: Final = 25.0
+# Without a broker nobody rings; this bounds how long due work lies then.
+POLL_SECONDS: Final = 5.0
+# Ended hooks wait that long for others to be written with them.
+_GATHER_SECONDS: Final = 0.003
+_PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
+_SLOW_SECONDS: Final = 2.0
+_BLOCKED_SECONDS: Final = 10.0
+
+current_delivery: ContextVar[ClaimedDelivery | None] = ContextVar("tenantry_delivery", default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatcherSettings:
+    """How a dispatcher works; tests shorten the times.
+
+    Args:
+        blocked_seconds: For how long a hook may hold up the event loop before the process has to go.
+    """
+
+    slots: int = SLOTS
+    lease_seconds: float = LEASE_SECONDS
+    poll_seconds: float = POLL_SECONDS
+    blocked_seconds: float = _BLOCKED_SECONDS
+
+
+class Dispatcher:
+    """Runs deliveries in this process until it is stopped.
+
+    Args:
+        run: Makes one delivery; must not raise.
+        worker: Names the process, for people.
+        is_worn_out: Says whether the process should be replaced when its work is done.
+        on_worn_out: Called, from the dispatcher's thread, once everything that ran is written.
+        on_blocked: Called, from the renewing thread, when `delivery` has held up the event loop for too long; everything
+            else was given back. Must end the process.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        *,
+        worker: str,
+        settings: DispatcherSettings | None = None,
+        is_worn_out: Callable[[], bool] = lambda: False,
+        on_worn_out: Callable[[], None] = lambda: None,
+        on_blocked: Callable[[ClaimedDelivery | None], None] = lambda delivery: None,
+    ) -> None:
+        self._run = run
+        self._worker = worker
+        self._settings = settings or DispatcherSettings()
+        self._is_worn_out = is_worn_out
+        self._on_worn_out = on_worn_out
+        self._on_blocked = on_blocked
+        self._limits = ClaimLimits.for_slots(self._settings.slots)
+        self._running: dict[ClaimedDelivery, asyncio.Task[None]] = {}
+        self._ended: list[AttemptResult] = []
+        self._speeds = HookSpeeds()
+        self._stopping = False
+        self._stopped = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._bell: asyncio.Event | None = None
+        self._alive_at = time.monotonic()
+        self._database = ThreadPoolExecutor(1, thread_name_prefix="deliveries")
+
+    # -- from outside --------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> list[ClaimedDelivery]:
+        """What runs at this moment."""
+        return list(self._running)
+
+    def start(self) -> None:
+        """Begin to claim; returns at once."""
+        ready = threading.Event()
+        threading.Thread(target=self._serve, args=(ready,), name="dispatcher", daemon=True).start()
+        threading.Thread(target=self._keep_leases, name="leases", daemon=True).start()
+        ready.wait()
+
+    def wake(self) -> None:
+        """Look for due deliveries now; from any thread."""
+        if self._loop is not None and self._bell is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._bell.set)
+
+    def stop(self, *, grace_seconds: float) -> bool:
+        """Claim no more, let what runs end, and give back what has not ended in time.
+
+        Returns:
+            Whether everything is written.
+        """
+        self._stopping = True
+        self.wake()
+        if self._stopped.wait(grace_seconds):
+            return True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._cancel_running)
+        return self._stopped.wait(5.0)
+
+    # -- the loop ------------------------------------------------------------------------------------------------
+
+    def _serve(self, ready: threading.Event) -> None:
+        with asyncio.Runner() as runner:
+            runner.run(self._serve_until_stopped(ready))
+        self._database.shutdown(wait=True)
+        self._stopped.set()
+
+    async def _serve_until_stopped(self, ready: threading.Event) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._bell = asyncio.Event()
+        heartbeat = asyncio.create_task(self._beat())
+        ready.set()
+        try:
+            while not self._stopping or self._running or self._ended:
+                try:
+                    await self._turn(self._bell)
+                except DatabaseError as error:
+                    logger.warning("Deliveries wait for the database: %s", error)
+                    await self._in_database(connections.close_all)
+                    await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
+        finally:
+            heartbeat.cancel()
+            with contextlib.suppress(DatabaseError):
+                await self._in_database(connections.close_all)
+        if not self._stopping:
+            return
+        if self._is_worn_out():
+            self._on_worn_out()
+
+    async def _turn(self, bell: asyncio.Event) -> None:
+        """Write what ended, fill the slots, wait for something to happen."""
+        bell.clear()
+        if self._ended:
+            await self._write_ended()
+        if self._is_worn_out():
+            self._stopping = True
+        free = self._settings.slots - len(self._running)
+        if free > 0 and not self._stopping:
+            for delivery in await self._in_database(lambda: self._claim(free)):
+                self._begin(delivery)
+        if self._stopping and not self._running and not self._ended:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(bell.wait(), self._settings.poll_seconds)
+        if self._ended and self._running:
+            await asyncio.sleep(_GATHER_SECONDS)
+
+    def _claim(self, free: int) -> list[ClaimedDelivery]:
+        running = self.running
+        return claim_deliveries(
+            free,
+            worker=self._worker,
+            lease_seconds=self._settings.lease_seconds,
+            running=[(delivery.tenant_id, delivery.plugin) for delivery in running],
+            slow=self._speeds.slow,
+            limits=self._limits,
+            with_suspect=not any(delivery.crashes for delivery in running),
+        )
+
+    def _begin(self, delivery: ClaimedDelivery) -> None:
+        task = asyncio.create_task(self._make(delivery))
+        self._running[delivery] = task
+        task.add_done_callback(lambda _: self._end(delivery))
+
+    async def _make(self, delivery: ClaimedDelivery) -> None:
+        current_delivery.set(delivery)
+        started = time.monotonic()
+        try:
+            result = await self._run(delivery)
+        except asyncio.CancelledError:
+            result = given_back(delivery, "The worker stopped before the hook had ended.")
+        self._speeds.note((delivery.tenant_id, delivery.plugin), time.monotonic() - started)
+        self._ended.append(result)
+
+    def _end(self, delivery: ClaimedDelivery) -> None:
+        del self._running[delivery]
+        if self._bell is not None:
+            self._bell.set()
+
+    async def _write_ended(self) -> None:
+        batch, self._ended = self._ended, []
+        try:
+            taken = await self._in_database(lambda: finish_attempts(batch))
+        except DatabaseError:
+            self._ended = [*batch, *self._ended]
+            raise
+        for result in batch:
+            if result.id not in taken:
+                logger.warning(
+                    "The result of delivery %s came too late: its lease had run out, so it runs again.",
+                    result.id,
+                )
+
+    async def _in_database(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._database, call)
+
+    def _cancel_running(self) -> None:
+        for task in self._running.values():
+            task.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self._alive_at = time.monotonic()
+            await asyncio.sleep(0.25)
+
+    # -- the renewing thread ---------------------------------------------------------------------------------------
+
+    def _keep_leases(self) -> None:
+        interval = self._settings.lease_seconds / 4
+        renewed_at = time.monotonic()
+        try:
+            while not self._stopped.wait(min(1.0, interval)):
+                now = time.monotonic()
+                if now - self._alive_at > self._settings.blocked_seconds:
+                    self._give_up()
+                    return
+                if now - renewed_at >= interval and self._renew():
+                    renewed_at = now
+        finally:
+            connections.close_all()
+
+    def _renew(self) -> bool:
+        try:
+            renew_leases(
+                [(delivery.id, delivery.token) for delivery in self.running],
+                lease_seconds=self._settings.lease_seconds,
+            )
+        except DatabaseError as error:
+            logger.warning("Leases could not be renewed: %s", error)
+            connections.close_all()
+            return False
+        return True
+
+    def _give_up(self) -> None:
+        """A hook holds up the loop for good: hand everything else back and have the process replaced."""
+        culprit = self._who_blocks()
+        others = [delivery for delivery in self.running if delivery is not culprit]
+        try:
+            finish_attempts(
+                [given_back(delivery, "Another hook blocked the process.") for delivery in others]
+            )
+        except DatabaseError as error:
+            logger.warning("Deliveries could not be given back, their leases will run out: %s", error)
+        self._on_blocked(culprit)
+
+    def _who_blocks(self) -> ClaimedDelivery | None:
+        task = asyncio.current_task(self._loop)
+        return task.get_context().get(current_delivery) if task is not None else None
+
+
+class HookSpeeds:
+    """How long the hooks of each tenant's plugin took lately in this process."""
+
+    def __init__(self) -> None:
+        self._average: dict[PluginOfTenant, float] = {}
+
+    def note(self, plugin: PluginOfTenant, seconds: float) -> None:
+        """Take a run in; a new one counts a fifth."""
+        before = self._average.get(plugin, seconds)
+        self._average[plugin] = before + (seconds - before) / 5
+
+    @property
+    def slow(self) -> list[PluginOfTenant]:
+        """Those that take so long that they get few slots."""
+        return [plugin for plugin, seconds in list(self._average.items()) if seconds > _SLOW_SECONDS]
+
+
+def given_back(delivery: ClaimedDelivery, why: str, *, wait_seconds: float = 0.0) -> AttemptResult:
+    """Return the result of an attempt that says nothing about the plugin: it is due again and nothing is counted."""
+    return AttemptResult(
+        id=delivery.id,
+        token=delivery.token,
+        attempt_outcome=AttemptOutcome.RELEASED,
+        wait_seconds=wait_seconds,
+        error=why,
+    )

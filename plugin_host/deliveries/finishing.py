@@ -1,0 +1,201 @@
+"""What becomes of leased deliveries: outcomes, renewed leases, leases given back, leases that ran out.
+
+Each is one statement that names the lease: a result under an old lease is refused, however late it comes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from core.logging import LogLine
+from core.platform_work import PlatformWork
+from core.scope import platform_scope
+from plugin_host.deliveries.backoff import MAX_CRASHES
+from plugin_host.models.delivery import AttemptOutcome, DeliveryOutcome
+
+MAX_ERROR_CHARACTERS = 8_000
+MAX_LINE_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptResult:
+    """How one attempt ended.
+
+    Args:
+        outcome: How the delivery ended; None where it is to be tried again.
+        outcome_reason: Why it was skipped or is dead, as a code.
+        wait_seconds: When it is tried again, from now; only without `outcome`.
+        counts_as_failure: Whether it uses up one of the delivery's attempts.
+        error: What went wrong, for people; secrets are masked already.
+        log: The lines written meanwhile.
+    """
+
+    id: UUID
+    token: UUID
+    attempt_outcome: AttemptOutcome
+    outcome: DeliveryOutcome | None = None
+    outcome_reason: str = ""
+    wait_seconds: float = 0.0
+    counts_as_failure: bool = False
+    error: str = ""
+    log: Sequence[LogLine] = field(default_factory=tuple)
+
+
+def finish_attempts(results: Sequence[AttemptResult]) -> set[UUID]:
+    """Write how attempts ended; return the ids of the deliveries whose result was taken.
+
+    A final outcome moves the delivery to the history. Whoever's lease is no longer the valid one is left out.
+    """
+    if not results:
+        return set()
+    tokens = [result.token for result in results]
+    parameters: dict[str, Any] = {
+        "ids": [result.id for result in results],
+        "tokens": tokens,
+        "first": min(tokens),
+        "last": max(tokens),
+        "attempt_outcomes": [result.attempt_outcome.value for result in results],
+        "outcomes": [result.outcome.value if result.outcome else None for result in results],
+        "reasons": [result.outcome_reason for result in results],
+        "waits": [result.wait_seconds for result in results],
+        "failures": [int(result.counts_as_failure) for result in results],
+        "errors": [_storable(result.error) for result in results],
+        "logs": [_log_text(result.log) for result in results],
+    }
+    with platform_scope(PlatformWork.DELIVERY_DISPATCH), connection.cursor() as cursor:
+        cursor.execute(_FINISH, parameters)
+        return {row[0] for row in cursor.fetchall()}
+
+
+def renew_leases(leases: Iterable[tuple[UUID, UUID]], *, lease_seconds: float) -> set[UUID]:
+    """Keep leases, given as (delivery, token); return the ids of the deliveries that are still held."""
+    held = list(leases)
+    if not held:
+        return set()
+    with platform_scope(PlatformWork.DELIVERY_DISPATCH), connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE plugin_host_delivery d SET lease_until = now() + make_interval(secs => %(lease)s) "
+            "FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[]) AS held(id, token) "
+            "WHERE d.id = held.id AND d.lease_token = held.token RETURNING d.id",
+            {"lease": lease_seconds, "ids": [item[0] for item in held], "tokens": [item[1] for item in held]},
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def recover_lost_leases() -> list[UUID]:
+    """Make deliveries due again whose process went away under them; return their ids.
+
+    One that took its process with it three times is dead: it would take the next as well.
+    """
+    with platform_scope(PlatformWork.DELIVERY_SWEEP), connection.cursor() as cursor:
+        cursor.execute(
+            _RECOVER,
+            {
+                "max_crashes": MAX_CRASHES,
+                "error": "The process that ran it went away: it was killed, crashed or lost the database.",
+            },
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def count_due() -> int:
+    """Return how many deliveries could start now, counted up to 100."""
+    with platform_scope(PlatformWork.DELIVERY_SWEEP), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM (SELECT FROM plugin_host_delivery WHERE status = 'pending' "
+            "AND next_attempt_at <= now() LIMIT 100) due"
+        )
+        return int(cursor.fetchone()[0])
+
+
+def _log_text(lines: Sequence[LogLine]) -> str:
+    return json.dumps(
+        [
+            {
+                "at": line.at.isoformat(),
+                "level": line.level,
+                "logger": line.logger,
+                "message": _storable(line.message, MAX_LINE_CHARACTERS),
+            }
+            for line in lines
+        ]
+    )
+
+
+def _storable(text: str, limit: int = MAX_ERROR_CHARACTERS) -> str:
+    # PostgreSQL stores neither NUL nor half a surrogate pair, and a hook may raise or log either.
+    return text[:limit].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+
+
+_SHARED_COLUMNS = (
+    "id, tenant_id, event_id, event_type, collection_name, record_id, record_version, plugin, hook, reason, replay_of, "
+    "attempt, crashes, created_at"
+)
+_SHARED_OF_GONE = ", ".join(f"gone.{name}" for name in _SHARED_COLUMNS.split(", "))
+
+_FINISH = f"""
+WITH given AS (
+    SELECT * FROM unnest(
+        %(ids)s::uuid[], %(tokens)s::uuid[], %(attempt_outcomes)s::text[], %(outcomes)s::text[], %(reasons)s::text[],
+        %(waits)s::float8[], %(failures)s::int[], %(errors)s::text[], %(logs)s::text[]
+    ) AS g(id, token, attempt_outcome, outcome, outcome_reason, wait, failure, error, log)
+), gone AS (
+    DELETE FROM plugin_host_delivery d USING given
+    WHERE d.id = given.id AND d.lease_token = given.token AND given.outcome IS NOT NULL
+    RETURNING d.*
+), history AS (
+    INSERT INTO plugin_host_deliveryhistory
+        ({_SHARED_COLUMNS}, failures, error, outcome, outcome_reason, finished_at)
+    SELECT {_SHARED_OF_GONE}, gone.failures + given.failure,
+        CASE WHEN given.error <> '' OR given.outcome = 'done' THEN given.error ELSE gone.error END,
+        given.outcome, given.outcome_reason, now()
+    FROM gone JOIN given ON given.id = gone.id
+), again AS (
+    UPDATE plugin_host_delivery d
+    SET status = 'pending', lease_token = NULL, lease_until = NULL, failures = d.failures + given.failure,
+        next_attempt_at = now() + make_interval(secs => given.wait),
+        error = CASE WHEN given.error <> '' THEN given.error ELSE d.error END
+    FROM given
+    WHERE d.id = given.id AND d.lease_token = given.token AND given.outcome IS NULL
+    RETURNING d.id
+), taken AS (
+    SELECT id FROM gone UNION ALL SELECT id FROM again
+), attempts AS (
+    UPDATE plugin_host_deliveryattempt a
+    SET outcome = given.attempt_outcome, error = given.error, log = given.log::jsonb, finished_at = now()
+    FROM given JOIN taken ON taken.id = given.id
+    WHERE a.id = given.token AND a.id BETWEEN %(first)s AND %(last)s
+)
+SELECT id FROM taken
+"""
+
+_RECOVER = f"""
+WITH lost AS (
+    SELECT id, lease_token FROM plugin_host_delivery
+    WHERE status = 'running' AND lease_until < now() ORDER BY lease_until LIMIT 500
+    FOR UPDATE SKIP LOCKED
+), gone AS (
+    DELETE FROM plugin_host_delivery d USING lost
+    WHERE d.id = lost.id AND d.crashes + 1 >= %(max_crashes)s
+    RETURNING d.*
+), history AS (
+    INSERT INTO plugin_host_deliveryhistory
+        ({_SHARED_COLUMNS}, failures, error, outcome, outcome_reason, finished_at)
+    SELECT {_SHARED_COLUMNS.replace("crashes", "crashes + 1")}, failures, %(error)s, 'dead', 'crashes', now() FROM gone
+), again AS (
+    UPDATE plugin_host_delivery d
+    SET status = 'pending', lease_token = NULL, lease_until = NULL, crashes = d.crashes + 1,
+        next_attempt_at = now(), error = %(error)s
+    FROM lost WHERE d.id = lost.id AND d.crashes + 1 < %(max_crashes)s
+), attempts AS (
+    UPDATE plugin_host_deliveryattempt a SET outcome = 'lost', error = %(error)s, finished_at = now()
+    FROM lost WHERE a.id = lost.lease_token
+)
+SELECT id FROM lost
+"""
