@@ -21,6 +21,7 @@ TABLES_WITHOUT_TENANT: Final[dict[str, dict[str, str] | None]] = {
     "tenants_session": _OWN_POLICY,
     "django_content_type": {"tenant": "SELECT", "platform": "SELECT"},
     "auth_permission": {"tenant": "SELECT", "platform": "SELECT"},
+    "platform_plugin_settings": {"tenant": "SELECT", "platform": _ALL},
     # platform
     "tenants_credential": {"platform": _ALL},
     "core_platformauditentry": {"platform": "SELECT, INSERT"},

@@ -1,0 +1,29 @@
+"""Tables of the plugin host, and the base for those of plugins."""
+
+from core.tenancy.models import TenantRelation
+from plugin_host.models.delivery import Delivery, DeliveryAttempt, DeliveryHistory
+from plugin_host.models.plugin_model import PluginModel
+from plugin_host.models.runtime import OnceKey, StoreEntry
+from plugin_host.models.secret import PluginSecret, TenantDataKey
+from plugin_host.models.settings import (
+    PlatformPluginSettings,
+    PluginConfigRevision,
+    PluginSettings,
+    PluginState,
+)
+
+__all__ = [
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryHistory",
+    "OnceKey",
+    "PlatformPluginSettings",
+    "PluginConfigRevision",
+    "PluginModel",
+    "PluginSecret",
+    "PluginSettings",
+    "PluginState",
+    "StoreEntry",
+    "TenantDataKey",
+    "TenantRelation",
+]
