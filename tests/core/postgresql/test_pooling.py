@@ -124,7 +124,11 @@ def test_pgbouncer_clients_sharing_a_connection_never_mix(
 
 
 def test_pgbouncer_refuses_copy_outside_a_transaction(pgbouncer: DatabaseWrapper, tenant: Tenant) -> None:
-    with tenant_scope(tenant.id), pgbouncer.cursor() as cursor, pytest.raises(NoScope, match="need a transaction"):
+    with (
+        tenant_scope(tenant.id),
+        pgbouncer.cursor() as cursor,
+        pytest.raises(NoScope, match="need a transaction"),
+    ):
         cursor.copy("COPY (SELECT name FROM core_collection) TO STDOUT")
 
 

@@ -1,0 +1,158 @@
+"""Whole requests of two tenants through the real middleware: what one leaves behind, the next must not see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from django.core.handlers.asgi import ASGIHandler
+from django.db import connection, transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.test import Client
+from django.urls import path
+from pytest_django.fixtures import Settings
+
+from core.models import Collection
+from core.scope import current_scope, tenant_scope
+from tenants.models import Tenant
+
+
+def names() -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM core_collection ORDER BY name")
+        return [row[0] for row in cursor.fetchall()]
+
+
+def plain(request: HttpRequest) -> HttpResponse:
+    return JsonResponse(names(), safe=False)
+
+
+async def asynchronous(request: HttpRequest) -> HttpResponse:
+    found = [collection.name async for collection in Collection.objects.order_by("name")]
+    await asyncio.sleep(0)
+    found += [collection.name async for collection in Collection.objects.order_by("name")]
+    return JsonResponse(found, safe=False)
+
+
+def streaming(request: HttpRequest) -> StreamingHttpResponse:
+    def lines() -> Iterator[str]:
+        yield from names()
+        yield "|"
+        yield from names()
+
+    return StreamingHttpResponse(lines())
+
+
+async def async_streaming(request: HttpRequest) -> StreamingHttpResponse:
+    async def lines() -> AsyncIterator[str]:
+        async for collection in Collection.objects.order_by("name"):
+            yield collection.name
+
+    return StreamingHttpResponse(lines())
+
+
+def server_side(request: HttpRequest) -> StreamingHttpResponse:
+    rows = Collection.objects.order_by("name").values_list("name", flat=True).iterator(chunk_size=1)
+    return StreamingHttpResponse(rows)
+
+
+def crashing(request: HttpRequest) -> HttpResponse:
+    with transaction.atomic():
+        names()
+        raise RuntimeError("on purpose")
+
+
+def aborting(request: HttpRequest) -> HttpResponse:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM there_is_no_such_table")
+    return HttpResponse()
+
+
+urlpatterns = [
+    path("plain", plain),
+    path("async", asynchronous),
+    path("streaming", streaming),
+    path("async-streaming", async_streaming),
+    path("server-side", server_side),
+    path("crashing", crashing),
+    path("aborting", aborting),
+]
+
+
+@pytest.fixture(autouse=True)
+def something_to_leak(tenant: Tenant, other_tenant: Tenant, settings: Settings) -> None:
+    settings.TENANT_URLCONF = __name__
+    with tenant_scope(tenant.id):
+        Collection.objects.create(name="ours", title="Ours")
+    with tenant_scope(other_tenant.id):
+        Collection.objects.create(name="theirs", title="Theirs")
+
+
+@pytest.fixture
+def ours(tenant: Tenant) -> Client:
+    return Client(headers={"host": f"{tenant.slug}.test"}, raise_request_exception=False)
+
+
+@pytest.fixture
+def theirs(other_tenant: Tenant) -> Client:
+    return Client(headers={"host": f"{other_tenant.slug}.test"}, raise_request_exception=False)
+
+
+def asgi_client(slug: str) -> httpx.AsyncClient:
+    """Return a client of the real ASGI application; Django's own fixes the host."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(ASGIHandler()), base_url=f"http://{slug}.test")
+
+
+def test_requests_in_turn_see_their_own(ours: Client, theirs: Client) -> None:
+    for _ in range(3):
+        assert ours.get("/plain").json() == ["ours"]
+        assert theirs.get("/plain").json() == ["theirs"]
+    assert current_scope() is None
+    assert names() == []
+
+
+@pytest.mark.parametrize("path", ["/crashing", "/aborting"])
+def test_failed_request_leaves_nothing_behind(ours: Client, theirs: Client, path: str) -> None:
+    assert ours.get(path).status_code == 500
+    assert names() == []
+    assert theirs.get("/plain").json() == ["theirs"]
+
+
+def test_streamed_body_keeps_its_scope_to_the_end(ours: Client, theirs: Client) -> None:
+    response = ours.get("/streaming")
+    body = iter(response.streaming_content)
+    assert next(body) == b"ours"
+    # Between two parts the same thread serves somebody else.
+    assert theirs.get("/plain").json() == ["theirs"]
+    assert current_scope() is None
+    assert b"".join(body) == b"|ours"
+    response.close()
+    assert names() == []
+
+
+def test_streamed_server_side_cursor_keeps_its_scope(ours: Client, theirs: Client, tenant: Tenant) -> None:
+    with tenant_scope(tenant.id):
+        Collection.objects.create(name="ours-too", title="Ours too")
+    body = iter(ours.get("/server-side").streaming_content)
+    assert next(body) == b"ours"
+    assert theirs.get("/plain").json() == ["theirs"]
+    assert list(body) == [b"ours-too"]
+
+
+async def test_async_views_at_once_see_their_own(tenant: Tenant, other_tenant: Tenant) -> None:
+    async def ask(slug: str) -> list[str]:
+        async with asgi_client(slug) as client:
+            response = await client.get("/async")
+        found: list[str] = response.json()
+        return found
+
+    answers = await asyncio.gather(*(ask(one.slug) for one in [tenant, other_tenant] * 5))
+
+    assert answers == [["ours", "ours"], ["theirs", "theirs"]] * 5
+
+
+async def test_async_stream_keeps_its_scope(tenant: Tenant) -> None:
+    async with asgi_client(tenant.slug) as client:
+        assert (await client.get("/async-streaming")).text == "ours"
