@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from unfold.forms import AuthenticationForm
@@ -22,11 +22,8 @@ from core.actors import is_allowed
 from core.admin.dashboard import collection_overview, latest_records
 from core.admin.frame import FrameAdminSite, MenuGroup, MenuItem
 from core.models import AuditEntry, Collection, Record
-from core.platform_work import PlatformWork
-from core.scope import current_actor, current_scope, platform_scope, require_tenant
+from core.scope import current_actor, current_scope, require_tenant
 from tenants.models import ApiKey, Domain, Membership, Tenant, User
-
-type View = Callable[..., HttpResponse]
 
 
 class MemberSignInForm(AuthenticationForm):  # type: ignore[misc]  # unfold has no types
@@ -134,7 +131,7 @@ class TenantAdminSite(FrameAdminSite):
 
 
 class PlatformAdminSite(FrameAdminSite):
-    """What operators of the installation see; every page works in the platform's scope."""
+    """What operators of the installation see, in the platform's scope (see `tenants.middleware`)."""
 
     login_form = OperatorSignInForm
     site_header = "Platform"
@@ -144,20 +141,6 @@ class PlatformAdminSite(FrameAdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         user = request.user
         return bool(user.is_active and getattr(user, "is_staff", False))
-
-    def admin_view(self, view: View, cacheable: bool = False) -> View:
-        guarded: View = super().admin_view(view, cacheable)
-
-        def in_platform_scope(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            return _in_platform_scope(guarded, request, *args, **kwargs)
-
-        return in_platform_scope
-
-    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return _in_platform_scope(super().login, request, extra_context)
-
-    def logout(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return _in_platform_scope(super().logout, request, extra_context)
 
     def menu(self, request: HttpRequest) -> Iterable[MenuGroup]:
         home = reverse("admin:index")
@@ -172,15 +155,6 @@ class PlatformAdminSite(FrameAdminSite):
                 *self.item_for(request, User, title="People", icon="group"),
             ],
         )
-
-
-def _in_platform_scope(view: View, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-    with platform_scope(PlatformWork.PLATFORM_ADMIN):
-        response = view(request, *args, **kwargs)
-        # Lists are read while the page is drawn, so it has to be drawn before the scope ends.
-        if isinstance(response, TemplateResponse):
-            response.render()
-        return response
 
 
 tenant_site = TenantAdminSite()

@@ -65,6 +65,8 @@ def _start_servers() -> None:
     folder = Path(tempfile.mkdtemp(prefix="tenantry-test-"))
     # Under root the servers run as another user, who has to get in.
     folder.chmod(0o755)
+    # The server of static files warns when their folder is missing.
+    (folder / "var" / "static").mkdir(parents=True)
     postgres = EmbeddedPostgres(folder / "postgres", fsync=False)
     valkey = EmbeddedValkey(folder / "valkey", persistent=False)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

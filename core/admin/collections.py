@@ -75,7 +75,7 @@ class CollectionAdmin(ServiceModelAdmin):
     """The kinds of content that a tenant has."""
 
     actions_needed: ClassVar[dict[str, str]] = {
-        "view": "collection.manage",
+        "view": "collection.read",
         "add": "collection.manage",
         "change": "collection.manage",
         "delete": "collection.manage",

@@ -184,7 +184,10 @@ class RecordAdmin(RecordHistoryPages, ServiceModelAdmin):
                 "subtitle": str(record.collection.title),
             }
         elif collection is not None:
-            shown["may_publish"] = is_allowed(current_actor(), "record.publish", collection=collection.name)
+            actor = current_actor()
+            shown["may_publish"] = is_allowed(
+                actor, "record.publish", collection=collection.name, owner_id=actor.id
+            )
             shown["title"] = f"New in {collection.title}"
         response: HttpResponse = super().changeform_view(
             request, object_id, form_url, {**shown, **(extra_context or {})}
