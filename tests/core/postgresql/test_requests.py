@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
 from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
@@ -33,6 +34,7 @@ async def asynchronous(request: HttpRequest) -> HttpResponse:
     found = [collection.name async for collection in Collection.objects.order_by("name")]
     await asyncio.sleep(0)
     found += [collection.name async for collection in Collection.objects.order_by("name")]
+    await sync_to_async(connection.close)()  # the thread that holds it ends with the request
     return JsonResponse(found, safe=False)
 
 
@@ -49,6 +51,7 @@ async def async_streaming(request: HttpRequest) -> StreamingHttpResponse:
     async def lines() -> AsyncIterator[str]:
         async for collection in Collection.objects.order_by("name"):
             yield collection.name
+        await sync_to_async(connection.close)()
 
     return StreamingHttpResponse(lines())
 
