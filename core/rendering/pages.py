@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from django.template.loader import render_to_string
 
 from core.site import Site
-
-WORDS_PER_MINUTE: Final = 230
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +58,10 @@ class RecordPage:
     author: str | None
     published_at: datetime | None
     updated_at: datetime | None
-    word_count: int
+    reading_minutes: int
     locale: str = ""
     tags: Sequence[str] = ()
     parent: Link | None = None
-
-    @property
-    def reading_minutes(self) -> int:
-        return max(1, round(self.word_count / WORDS_PER_MINUTE))
 
 
 def render_record_page(*, site: Site, navigation: Sequence[Link], page: RecordPage) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from math import ceil
 from typing import Any
 
 from core.models import Collection, PublishedSnapshot
@@ -12,6 +13,7 @@ from core.rendering.pages import Card, Link, RecordPage
 from core.rendering.text import plain_text, word_count
 from core.selectors.content_state import ContentState
 
+WORDS_PER_MINUTE = 230
 TAG_FIELDS = ("tags", "topics", "keywords")
 
 
@@ -35,7 +37,7 @@ def page_of_state(state: ContentState, body: Body, collections: Sequence[Collect
         author=state.author,
         published_at=state.published_at,
         updated_at=state.updated_at,
-        word_count=body.word_count,
+        reading_minutes=_reading_minutes(state.data, body.text),
         locale=state.locale,
         tags=_tags(state.data),
         parent=_parent(state.collection, collections),
@@ -53,7 +55,7 @@ def page_of_snapshot(snapshot: PublishedSnapshot, collections: Sequence[Collecti
         author=document["author"],
         published_at=snapshot.published_at,
         updated_at=snapshot.updated_at,
-        word_count=word_count(plain_text(snapshot.page_html)),
+        reading_minutes=_reading_minutes(document["data"], plain_text(snapshot.page_html)),
         locale=snapshot.locale,
         tags=_tags(document["data"]),
         parent=_parent(snapshot.collection_name, collections),
@@ -69,6 +71,12 @@ def card_of(snapshot: PublishedSnapshot, *, collection_title: str = "") -> Card:
         published_at=snapshot.published_at,
         collection_title=collection_title,
     )
+
+
+def _reading_minutes(data: Any, text: str) -> int:
+    """What the record says itself, a plugin's field for instance; else counted."""
+    own = data.get("reading_minutes")
+    return own if isinstance(own, int) and own > 0 else max(1, ceil(word_count(text) / WORDS_PER_MINUTE))
 
 
 def _tags(data: Any) -> list[str]:
