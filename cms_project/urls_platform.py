@@ -5,9 +5,20 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
+from cms_project.urls_api import api_routes
+from core.api import health, problems
 from tenants.admin_site import platform_site
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(url="/admin/")),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", platform_site.urls),
+    path("livez", health.livez),
+    path("readyz", health.readyz),
+    *api_routes,
 ]
+
+handler400 = problems.bad_request
+handler403 = problems.permission_denied
+handler404 = problems.page_not_found
+handler500 = problems.server_error

@@ -23,6 +23,7 @@ class Actor:
         role: Membership role in the tenant in scope, where there is one.
         scopes: What a key may do, as `action:collection` patterns; None where no key narrows the role.
         platform_admin: Whether this is an operator of the installation on the platform host.
+        user_id: The person whose key this is; a service's key has none.
     """
 
     kind: ActorKind
@@ -31,6 +32,12 @@ class Actor:
     role: str | None = None
     scopes: frozenset[str] | None = None
     platform_admin: bool = False
+    user_id: str | None = None
+
+    @property
+    def person_id(self) -> str | None:
+        """Id of the person behind it; own-records rules compare it with a record's author."""
+        return self.id if self.kind == "user" else self.user_id
 
     @property
     def reference(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest
+from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
@@ -17,7 +18,9 @@ def authenticated_actor(request: HttpRequest) -> Actor:
     Raises:
         Unauthenticated: There are no credentials, or bad ones.
     """
-    Request(request, authenticators=[cls() for cls in api_settings.DEFAULT_AUTHENTICATION_CLASSES]).user  # noqa: B018
+    classes: list[type[BaseAuthentication]] = api_settings.DEFAULT_AUTHENTICATION_CLASSES  # type: ignore[assignment]  # loaded by then
+    authenticators = [one() for one in classes]
+    Request(request, authenticators=[*authenticators]).user  # noqa: B018  # asking sets the actor
     actor = current_actor()
     if actor.kind == "anonymous":
         raise Unauthenticated("Send an API key or an access token: Authorization: Bearer …")

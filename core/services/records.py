@@ -268,7 +268,7 @@ def _new_record(draft: RecordDraft, now: datetime) -> Record:
         locale=draft.locale,
         title=draft.title,
         data=draft.data,
-        author_id=as_uuid(draft.actor.id) if draft.actor.kind == "user" else None,
+        author_id=as_uuid(draft.actor.person_id) if draft.actor.person_id else None,
         source_path=draft.source_path,
         source_hash=draft.source_hash,
         created_at=now,

@@ -41,6 +41,9 @@ class User(AbstractBaseUser):
     is_superuser = models.BooleanField(default=False, help_text="May do everything on the platform host.")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    # Role in the tenant in scope, known where a session or a token was read; not a column.
+    role_here: str | None = None
+
     # Not columns of this table: see Credential.
     password = None  # type: ignore[assignment]  # the base class's column is taken away on purpose
     last_login = None

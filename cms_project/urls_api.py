@@ -1,0 +1,13 @@
+"""The HTTP API, the same on tenants' hosts and on the platform's."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from core.api.plain_views import nothing_here
+
+api_routes: list[URLPattern | URLResolver] = [
+    path("api/v1/", include("tenants.api.urls")),
+    path("api/v1/", include("core.api.urls")),
+    re_path(r"^api(?:/.*)?$", nothing_here),
+]

@@ -1,0 +1,1 @@
+"""Reads about tenants, people and access."""

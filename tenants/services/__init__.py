@@ -1,0 +1,1 @@
+"""Writes about tenants, people and access; one function per use case."""

@@ -1,0 +1,35 @@
+"""The first password of a person whom a tenant's administrator has just added."""
+
+from __future__ import annotations
+
+from core.actors import authorize
+from core.errors import Conflict, FieldError
+from core.platform_work import PlatformWork
+from core.scope import current_actor, current_tenant_id, platform_scope
+from tenants.models import Membership
+from tenants.services.people import has_password, set_password
+
+
+def give_first_password(*, membership: Membership, password: str) -> None:
+    """Let a new member sign in with this password.
+
+    A person belongs to no single tenant, so an administrator may do this only for somebody who has no password
+    and is a member nowhere else: otherwise the password would open another tenant's door.
+
+    Raises:
+        Forbidden, Invalid (too weak), Conflict (the person has a password or another tenant).
+    """
+    authorize(current_actor(), "member.manage")
+    user = membership.user
+    with platform_scope(PlatformWork.PEOPLE):
+        is_known_elsewhere = (
+            Membership.objects.filter(user=user).exclude(tenant_id=membership.tenant_id).exists()
+        )
+    if membership.tenant_id != current_tenant_id() or is_known_elsewhere or has_password(user.pk):
+        message = f"{user.email} signs in already and keeps that password."
+        raise Conflict(
+            message,
+            code="password_exists",
+            errors=[FieldError(pointer="/password", message=message, code="exists")],
+        )
+    set_password(user=user, password=password)

@@ -1,0 +1,75 @@
+"""People: made, given a password, made operators."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
+
+from core.errors import FieldError, Invalid
+from core.platform_work import PlatformWork
+from core.scope import platform_scope
+from tenants.models import Credential, RefreshToken, Session, User
+
+
+def ensure_user(*, email: str, name: str = "") -> User:
+    """Return the person with that address, made now if there is none; a new one cannot sign in yet.
+
+    Raises:
+        Invalid: This is no address.
+    """
+    address = email.strip().lower()
+    try:
+        validate_email(address)
+    except ValidationError:
+        message = f"{email!r} is no e-mail address."
+        errors = [FieldError(pointer="/email", message=message, code="format")]
+        raise Invalid(message, errors=errors) from None
+    with platform_scope(PlatformWork.PEOPLE):
+        user, _ = User.objects.get_or_create(email=address, defaults={"name": name.strip()})
+    return user
+
+
+def has_password(user_id: UUID) -> bool:
+    """Say whether a person can sign in with a password."""
+    with platform_scope(PlatformWork.PEOPLE):
+        return Credential.objects.filter(user_id=user_id).exists()
+
+
+def set_password(*, user: User, password: str, now: datetime | None = None) -> None:
+    """Give a person a password and end every sign-in that rests on the old one.
+
+    Raises:
+        Invalid: The password is too weak; the errors say why.
+    """
+    try:
+        validate_password(password, user)
+    except ValidationError as found:
+        errors = [FieldError(pointer="/password", message=message, code="weak") for message in found.messages]
+        raise Invalid(" ".join(found.messages), code="weak_password", errors=errors) from None
+    now = now or timezone.now()
+    hashed = make_password(password)
+    with platform_scope(PlatformWork.PEOPLE), transaction.atomic():
+        Credential.objects.update_or_create(user=user, defaults={"password": hashed, "changed_at": now})
+        Session.objects.filter(user=user).delete()
+        RefreshToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
+
+
+def make_operator(*, email: str, password: str, name: str = "") -> User:
+    """Make a person an operator of the installation, who signs in on the platform's host, and return them.
+
+    Raises:
+        Invalid: The address or the password does not fit.
+    """
+    with platform_scope(PlatformWork.PEOPLE), transaction.atomic():
+        user = ensure_user(email=email, name=name)
+        user.is_staff = user.is_superuser = True
+        user.save(update_fields=["is_staff", "is_superuser"])
+        set_password(user=user, password=password)
+    return user
