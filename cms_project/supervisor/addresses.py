@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Mapping
+from typing import Final
 
 import psycopg
 
 from cms_project.supervisor.options import Options
+
+DEMO_TENANT: Final = "acme"
 
 
 def welcome(options: Options, environment: Mapping[str, str], *, seconds: float) -> str:
@@ -20,11 +23,15 @@ def welcome(options: Options, environment: Mapping[str, str], *, seconds: float)
         "",
         f"  platform   http://localhost{port}/admin/",
     ]
-    lines += [
-        f"  {slug:<10} http://{host}{port}/" for slug, host in tenant_hosts(environment["DATABASE_OWNER_URL"])
-    ]
-    if notes := demo_sign_ins():
-        lines += ["", *(f"  {line}" for line in notes)]
+    try:
+        tenants = tenant_hosts(environment["DATABASE_OWNER_URL"])
+    except psycopg.Error as error:
+        # They are a courtesy; the processes run without.
+        tenants = []
+        lines.append(f"  (the tenants cannot be listed: {str(error).strip()})")
+    lines += [f"  {slug:<10} http://{host}{port}/" for slug, host in tenants]
+    if any(slug == DEMO_TENANT for slug, _ in tenants):
+        lines += ["", *(f"  {line}" for line in demo_sign_ins())]
     return "\n".join([*lines, "", "Ctrl-C stops everything.", ""])
 
 

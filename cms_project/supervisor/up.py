@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Final
 
 import psycopg
+import redis
 
 from cms_project import environment as variables
 from cms_project.embedded import EmbeddedPostgres, EmbeddedValkey
@@ -112,6 +113,7 @@ class Supervisor:
             valkey = EmbeddedValkey(self.var / "valkey")
             self._start_server("valkey", valkey)
             made.update(valkey.env())
+        check_servers(environment)
         made.update(
             {
                 "DEBUG": "true",
@@ -274,6 +276,25 @@ def check_variables(environment: dict[str, str]) -> None:
             "DATABASE_OWNER_URL is set but DATABASE_URL is not: set it to the same database with another role, for "
             "example postgres://tenantry_login:…@host/tenantry; `manage.py db_roles` makes that role."
         )
+
+
+def check_servers(environment: dict[str, str]) -> None:
+    """Ask the operator's own servers for an answer, so that a wrong address is said in one line.
+
+    Raises:
+        Unavailable: One of them does not answer.
+    """
+    if address := environment.get("DATABASE_OWNER_URL"):
+        try:
+            psycopg.connect(address, connect_timeout=5).close()
+        except psycopg.Error as error:
+            raise Unavailable(f"DATABASE_OWNER_URL leads to no database: {str(error).strip()}") from error
+    if address := environment.get("REDIS_URL"):
+        try:
+            with redis.Redis.from_url(address, socket_timeout=5, socket_connect_timeout=5) as client:
+                client.ping()
+        except (redis.RedisError, ValueError) as error:
+            raise Unavailable(f"REDIS_URL leads to no Redis or Valkey: {error}") from error
 
 
 def check_port(options: Options) -> None:

@@ -22,9 +22,9 @@ from cms_project.supervisor.console import Console
 from cms_project.supervisor.options import Options, main
 from cms_project.supervisor.progress import PATIENCE_SECONDS, queue_canary
 from cms_project.supervisor.servers import Server
-from cms_project.supervisor.up import check_port, check_variables
+from cms_project.supervisor.up import check_port, check_servers, check_variables
 from cms_project.worker_progress import PROGRESS_KEY, ProgressNote, queue_key
-from core.errors import Conflict
+from core.errors import Conflict, Unavailable
 
 MakeChild = Callable[[str], Child]
 
@@ -197,6 +197,22 @@ def test_unknown_address_is_reported() -> None:
 def test_half_a_database_configuration_is_refused(given: str, needed: str) -> None:
     with pytest.raises(Conflict, match=f"{given} is set but {needed} is not"):
         check_variables({given: "postgres://a@b/c"})
+
+
+@pytest.mark.parametrize("name", ["DATABASE_OWNER_URL", "REDIS_URL"])
+def test_server_of_the_operator_that_does_not_answer_is_named(tmp_path: Path, name: str) -> None:
+    addresses = {
+        "DATABASE_OWNER_URL": f"postgres://a@/b?host={tmp_path}",
+        "REDIS_URL": f"unix://{tmp_path}/none",
+    }
+
+    with pytest.raises(Unavailable, match=f"{name} leads to no "):
+        check_servers({name: addresses[name]})
+
+
+def test_address_that_is_none_is_named() -> None:
+    with pytest.raises(Unavailable, match="REDIS_URL leads to no Redis or Valkey"):
+        check_servers({"REDIS_URL": "localhost:6379"})
 
 
 @pytest.mark.parametrize(
