@@ -17,6 +17,8 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 DJANGO_SETTINGS_MODULE=cms_project.s
 WORKDIR /app
 COPY --from=build /venv /venv
 COPY --from=build /app /app
+# What was found out about plugins is kept there, and nothing that a restart may not lose.
+RUN mkdir -p var && chown -R tenantry var
 USER tenantry
 EXPOSE 8000
 CMD ["granian", "cms_project.wsgi:application", "--interface", "wsgi", "--no-ws", "--host", "0.0.0.0", "--port", "8000", \
