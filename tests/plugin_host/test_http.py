@@ -26,6 +26,13 @@ from plugin_host.errors import PluginError
 CORRELATION = UUID("0190a0a0-0000-7000-8000-000000000001")
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the surroundings of the tests allow is none of these tests' business."""
+    monkeypatch.setattr(http, "_configured", None)
+    monkeypatch.delenv("OUTBOUND_ALLOW", raising=False)
+
+
 @pytest.fixture
 def server(httpserver: HTTPServer) -> Iterator[HTTPServer]:
     """A loopback server that the guard lets through."""
@@ -306,8 +313,6 @@ def test_allow_list_entry_that_cannot_be_read_is_named(entry: str) -> None:
 
 
 def test_configured_list_replaces_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "_configured", None)
     monkeypatch.setenv("OUTBOUND_ALLOW", "a:1")
     http.configure("b:2")
     assert http.allowed_targets() == http.parse_allowed("b:2")
-    monkeypatch.setattr(http, "_configured", None)
