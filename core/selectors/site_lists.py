@@ -22,11 +22,13 @@ HOME_CARDS: Final = 6
 FEED_ENTRIES: Final = 20
 _LIST_COLUMNS: Final = ("record", "collection_name", "title", "path", "excerpt", "published_at")
 _POSITION: Final = re.compile(r"^(\d{8}T\d{6}\.\d{6})Z~([0-9a-f-]{36})$")
+_CARD_COLUMNS: Final = "id, record_id, collection_name, title, path, excerpt, published_at"
+_FEED_COLUMNS: Final = f"{_CARD_COLUMNS}, updated_at, page_html, document"
 
 # The newest of each collection by its own index range; a window over all rows would read them all.
 _NEWEST_OF_EACH: Final = """
     SELECT s.* FROM core_collection c CROSS JOIN LATERAL (
-        SELECT id, record_id, collection_name, title, path, excerpt, published_at FROM core_publishedsnapshot
+        SELECT {columns} FROM core_publishedsnapshot
         WHERE tenant_id = c.tenant_id AND collection_name = c.name AND is_public AND path <> ''
         ORDER BY published_at DESC, record_id DESC LIMIT %s
     ) s WHERE c.is_public AND c.has_pages
@@ -99,15 +101,14 @@ def collection_page(
 def newest_of_each_collection() -> dict[str, list[PublishedSnapshot]]:
     """Return collection name -> its newest pages, the collection with the newest page first."""
     found: dict[str, list[PublishedSnapshot]] = defaultdict(list)
-    rows: Iterable[PublishedSnapshot] = PublishedSnapshot.objects.raw(_NEWEST_OF_EACH, [HOME_CARDS + 1])
-    for snapshot in sorted(rows, key=lambda row: (row.published_at, row.record_id), reverse=True):
+    for snapshot in _newest_of_each(_CARD_COLUMNS, HOME_CARDS + 1):
         found[snapshot.collection_name].append(snapshot)
     return dict(found)
 
 
 def feed_entries() -> list[FeedEntry]:
     """Return the newest pages of all collections as a feed shows them."""
-    newest = public_pages().order_by("-published_at", "-record")[:FEED_ENTRIES]
+    newest = _newest_of_each(_FEED_COLUMNS, FEED_ENTRIES)[:FEED_ENTRIES]
     return [
         FeedEntry(
             record_id=str(snapshot.record_id),
@@ -123,10 +124,19 @@ def feed_entries() -> list[FeedEntry]:
     ]
 
 
+def _newest_of_each(columns: str, count: int) -> list[PublishedSnapshot]:
+    """The newest `count` pages of each collection, the newest first."""
+    rows: Iterable[PublishedSnapshot] = PublishedSnapshot.objects.raw(
+        _NEWEST_OF_EACH.format(columns=columns), [count]
+    )
+    return sorted(rows, key=lambda row: (row.published_at, row.record_id), reverse=True)
+
+
 def _beyond(
     rows: QuerySet[PublishedSnapshot], position: Position, direction: str
 ) -> QuerySet[PublishedSnapshot]:
-    return rows.filter(
+    # The first condition bounds the index range; the second, with its OR, could not.
+    return rows.filter(**{f"published_at__{direction}e": position.published_at}).filter(
         Q(**{f"published_at__{direction}": position.published_at})
         | Q(published_at=position.published_at, **{f"record__{direction}": position.record_id})
     )
