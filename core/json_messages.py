@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jsonschema.exceptions import ValidationError
 
 from core.errors import FieldError
+from core.json_patterns import undeclared
 
 _TYPES = {
     "string": "a text",
@@ -86,11 +86,8 @@ def _entry(error: ValidationError, message: str, code: str, *below: str) -> Fiel
 def _unknown(error: ValidationError) -> Iterator[FieldError]:
     schema: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
     known = list(schema.get("properties", {}))
-    patterns = list(schema.get("patternProperties", {}))
     value: Any = error.instance
-    for name in value:
-        if name in known or any(re.search(pattern, name) for pattern in patterns):
-            continue
+    for name in undeclared(schema, value):
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
         if near:
             hint = f"Did you mean {near[0]!r}?"

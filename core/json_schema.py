@@ -22,6 +22,7 @@ from referencing.exceptions import NoSuchResource, Unresolvable
 
 from core.errors import FieldError, Invalid
 from core.json_messages import field_errors
+from core.json_patterns import BoundedValidator, undeclared
 
 DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 MAX_ERRORS = 100
@@ -179,7 +180,7 @@ def pointer_to(path: Iterable[str | int]) -> str:
 
 def _explaining(schema: Schema, root: Schema | None = None) -> Draft7Validator:
     registry: Registry[Any] = Registry(retrieve=_refuse_to_fetch)  # type: ignore[call-arg]  # an attrs alias
-    whole = Draft7Validator(
+    whole = BoundedValidator(
         dict(root if root is not None else schema), registry=registry, format_checker=_FORMATS
     )
     # Evolved, it goes on resolving references against the whole.
@@ -361,12 +362,11 @@ def _without_unknown(schema: Any, value: Any, root: Schema) -> Any:
     part = _resolved(schema, root)
     if isinstance(value, dict):
         properties = part.get("properties", {})
-        closed = part.get("additionalProperties") is False
-        patterns = part.get("patternProperties", {})
+        dropped = undeclared(part, value) if part.get("additionalProperties") is False else ()
         return {
             name: _without_unknown(properties.get(name, {}), child, root)
             for name, child in value.items()
-            if not closed or name in properties or any(re.search(pattern, name) for pattern in patterns)
+            if name not in dropped
         }
     if isinstance(value, list) and isinstance(items := part.get("items"), Mapping):
         return [_without_unknown(items, entry, root) for entry in value]

@@ -100,8 +100,11 @@ class LoopWatchdog:
         while self._has_work():
             loop = self._loop()
             if loop is None or not self._look(loop):
-                break
-        with self._changed:
+                return
+
+    def _leave(self) -> None:
+        # Under the lock; a thread that begins later may have taken the place already.
+        if self._thread is threading.current_thread():
             self._thread = None
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -128,7 +131,7 @@ class LoopWatchdog:
             while self._jobs <= 0 and not self._closed:
                 # A thread that waits for ever would outlive its loop; the next hook starts another one.
                 if not self._changed.wait(_IDLE_SECONDS) and self._jobs <= 0:
-                    self._thread = None
+                    self._leave()
                     return False
             return not self._closed
 

@@ -170,6 +170,19 @@ def test_check_raises_invalid_with_the_faults() -> None:
     assert [error.pointer for error in caught.value.errors] == ["/api_endpoint"]
 
 
+def test_hostile_expressions_are_matched_in_bounded_time() -> None:
+    # Python's own engine would be busy with each of these for longer than the universe is old.
+    text = "a" * 60 + "!"
+    assert [code for _, code, _ in told({"pattern": "^(a+)+$"}, text)] == ["pattern"]
+    closed = {"patternProperties": {"^(a+)+$": {}}, "additionalProperties": False}
+    assert [code for _, code, _ in told(closed, {text: 1})] == ["unknown"]
+    assert prune_unknown(closed, {text: 1, "aa": 2}) == {"aa": 2}
+    assert [
+        pointer for pointer, _, _ in told({"patternProperties": {"^a": {"type": "null"}}}, {"ab": 1})
+    ] == ["/ab"]
+    assert [pointer for pointer, _, _ in told({"additionalProperties": {"type": "null"}}, {"b": 1})] == ["/b"]
+
+
 # -- schemas themselves ------------------------------------------------------------------------------------------
 
 
