@@ -115,7 +115,7 @@ async def publish(
         "attempt": attempt,
         "actor": "user:1",
         "version": 3,
-        "occurred_at": "2026-01-01T12:00:00+00:00",
+        "occurred_at": "2026-01-01T12:00:00Z",
     }
     run = PluginRun(
         plugin_id="webhooks",
@@ -138,7 +138,7 @@ async def test_a_message_is_signed_and_says_what_happened(receiver: Receiver) ->
     assert headers["content-type"] == "application/json"
     assert Webhook(SECRET).verify(request.get_data(), headers) == {
         "type": "record.published",
-        "timestamp": "2026-01-01T12:00:00+00:00",
+        "timestamp": "2026-01-01T12:00:00Z",
         "data": {
             "id": CONTENT["content_id"],
             "tenant": "acme",
