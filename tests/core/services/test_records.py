@@ -12,7 +12,7 @@ from core.models import Collection, Event, FieldValue, Record, Revision
 from core.services.collections import create_collection
 from core.services.drafts import RecordDraft
 from core.services.publishing import publish_record
-from core.services.records import create_record, delete_record, update_record
+from core.services.records import content_transaction, create_record, delete_record, update_record
 from core.signals import before_record_create, before_record_delete, before_record_update, event_recorded
 from tests.core.services.receivers import connected
 from tests.fixtures import MakeTenant
@@ -274,3 +274,13 @@ def test_delete_gate_may_refuse(posts: Collection) -> None:
         delete_record(record_id=record.pk)
 
     assert Record.objects.filter(pk=record.pk).exists()
+
+
+def test_slug_taken_at_the_same_moment_is_a_conflict(posts: Collection) -> None:
+    create_record(collection="posts", data={}, title="A", slug="a")
+
+    # What a second writer's insert meets that looked for the slug before the first one committed.
+    with pytest.raises(Conflict) as caught, content_transaction():
+        Record.objects.create(collection=posts, slug="a", title="B")
+
+    assert caught.value.code == "slug_taken"
