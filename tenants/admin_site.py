@@ -10,53 +10,21 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from unfold.forms import AuthenticationForm
 
 from core.actors import is_allowed
 from core.admin.dashboard import collection_overview, latest_records
 from core.admin.frame import FrameAdminSite, MenuGroup, MenuItem
-from core.models import AuditEntry, Collection, Record
+from core.models import AuditEntry, Collection, PlatformAuditEntry, Record
 from core.scope import current_actor, current_scope, require_tenant
+from tenants.admin_sign_in import MemberSignInForm, OperatorSignInForm, PasswordPages
 from tenants.models import ApiKey, Domain, Membership, Tenant, User
 
 
-class MemberSignInForm(AuthenticationForm):  # type: ignore[misc]  # unfold has no types
-    """Signs in members of the tenant in scope."""
-
-    error_messages = {
-        "invalid_login": "This e-mail address and password do not belong together, or to no member of this site.",
-        "inactive": "This account is switched off.",
-    }
-
-    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
-        if not user.is_active:
-            raise ValidationError(self.error_messages["inactive"], code="inactive")
-        if not Membership.objects.filter(user_id=user.pk).exists():
-            raise self.get_invalid_login_error()
-
-
-class OperatorSignInForm(AuthenticationForm):  # type: ignore[misc]  # unfold has no types
-    """Signs in operators of the installation."""
-
-    error_messages = {
-        "invalid_login": "This e-mail address and password do not belong together, or to no operator.",
-        "inactive": "This account is switched off.",
-    }
-
-    def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
-        if not user.is_active:
-            raise ValidationError(self.error_messages["inactive"], code="inactive")
-        if not getattr(user, "is_staff", False):
-            raise self.get_invalid_login_error()
-
-
-class TenantAdminSite(FrameAdminSite):
+class TenantAdminSite(PasswordPages, FrameAdminSite):
     """What members of a tenant see."""
 
     login_form = MemberSignInForm
@@ -130,7 +98,7 @@ class TenantAdminSite(FrameAdminSite):
         return response
 
 
-class PlatformAdminSite(FrameAdminSite):
+class PlatformAdminSite(PasswordPages, FrameAdminSite):
     """What operators of the installation see, in the platform's scope (see `tenants.middleware`)."""
 
     login_form = OperatorSignInForm
@@ -153,6 +121,7 @@ class PlatformAdminSite(FrameAdminSite):
             items=[
                 *self.item_for(request, Tenant, title="Tenants", icon="apartment"),
                 *self.item_for(request, User, title="People", icon="group"),
+                *self.item_for(request, PlatformAuditEntry, title="Audit log", icon="receipt_long"),
             ],
         )
 

@@ -1,5 +1,5 @@
 """Pages of both admin sites; importing this registers them."""
 
-from tenants.admin import audit, content
+from tenants.admin import audit, content, domains, keys, members, platform, profile
 
-__all__ = ["audit", "content"]
+__all__ = ["audit", "content", "domains", "keys", "members", "platform", "profile"]

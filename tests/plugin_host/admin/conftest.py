@@ -1,0 +1,3 @@
+from tests.admin_people import member_of
+
+__all__ = ["member_of"]
