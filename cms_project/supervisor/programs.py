@@ -55,20 +55,12 @@ def processes(options: Options, environment: Mapping[str, str]) -> list[Program]
         *("--blocking-threads", str(WEB_THREADS), "--workers-kill-timeout", "5"),
         *("--log-level", "warning", "--access-log", "--access-log-fmt", ACCESS_LOG),
     )
+    # In a developer's container everybody is root; the image for production has a user of its own.
+    quiet = ("-W", "ignore:You're running the worker with superuser privileges") if os.geteuid() == 0 else ()
     worker = (
-        *(
-            "-m",
-            "celery",
-            "--app",
-            "cms_project",
-            "--quiet",
-            "worker",
-            "--loglevel",
-            "INFO",
-            "--pool",
-            "prefork",
-        ),
-        *("--concurrency", str(POOL_PROCESSES), "--without-gossip", "--without-mingle"),
+        *quiet,
+        *("-m", "celery", "--app", "cms_project", "--quiet", "worker", "--loglevel", "INFO"),
+        *("--pool", "prefork", "--concurrency", str(POOL_PROCESSES), "--without-gossip", "--without-mingle"),
     )
     # Which scheduler it uses stands in the settings.
     beat = ("-m", "celery", "--app", "cms_project", "--quiet", "beat", "--loglevel", "INFO", "--pidfile=")

@@ -85,7 +85,7 @@ class Supervisor:
         except Stopped:
             pass
         finally:
-            self._stop()
+            self.stop()
             lock.release()
         return 0
 
@@ -178,10 +178,10 @@ class Supervisor:
             if watch and now >= next_look:
                 next_look = now + LOOK_SECONDS
                 if changed := watch.changes():
-                    self._reload(changed)
+                    self.reload(changed)
             if now >= next_progress:
                 next_progress = now + PROGRESS_SECONDS
-                self._check_progress(now)
+                self.check_progress(now)
 
     def _pump(self, children: Sequence[Child]) -> None:
         """Wait a moment for output of the children and log it."""
@@ -201,7 +201,8 @@ class Supervisor:
         seconds = time.monotonic() - self._began_at
         self.console.say(welcome(self.options, self.environment, seconds=seconds))
 
-    def _reload(self, changed: Sequence[Path]) -> None:
+    def reload(self, changed: Sequence[Path]) -> None:
+        """Start all processes again with the new code."""
         names = ", ".join(str(path.relative_to(variables.PROJECT)) for path in changed[:3])
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
         self.console.say(f"{names}{more} changed: starting again.")
@@ -218,7 +219,8 @@ class Supervisor:
             child.failures = 0
             child.start()
 
-    def _check_progress(self, now: float) -> None:
+    def check_progress(self, now: float) -> None:
+        """Start a worker again that lives but does nothing."""
         worker = next((child for child in self.children if child.name == "worker" and child.running), None)
         if worker is None or self.canary is None:
             return
@@ -236,7 +238,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, note)
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
         """Stop in the order in which work flows: no new requests, no new schedules, then the work, then the servers."""
         if self.children:
             self.console.say("Stopping. Ctrl-C again ends everything at once.")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import io
 import os
 import shutil
@@ -16,13 +17,15 @@ import redis
 
 from cms_project.embedded import EmbeddedValkey
 from cms_project.embedded.process import command_of, wait_until
+from cms_project.environment import PROJECT
+from cms_project.supervisor import programs
 from cms_project.supervisor.children import Child, describe_exit, python_program
 from cms_project.supervisor.code_watch import CodeWatch
 from cms_project.supervisor.console import Console
 from cms_project.supervisor.options import Options, main
 from cms_project.supervisor.progress import PATIENCE_SECONDS, queue_canary
 from cms_project.supervisor.servers import Server
-from cms_project.supervisor.up import check_port, check_servers, check_variables
+from cms_project.supervisor.up import Supervisor, check_port, check_servers, check_variables
 from cms_project.worker_progress import PROGRESS_KEY, ProgressNote, queue_key
 from core.errors import Conflict, Unavailable
 
@@ -348,3 +351,108 @@ def test_server_that_died_is_started_again_at_the_same_address(log: io.StringIO)
     supervised.stop()
     assert supervised.server.pid is None
     shutil.rmtree(folder)
+
+
+# ── the whole, with processes that only pretend
+
+
+@pytest.fixture
+def supervisor(log: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Supervisor]:
+    monkeypatch.setenv("TENANTRY_VAR_DIR", str(tmp_path))
+    supervisor = Supervisor(Options(), Console(log, colour=False))
+    for name in ("web", "worker", "beat"):
+        code = f"import time; print('{name} begins', flush=True); time.sleep(600)"
+        program = python_program(name, "-c", code, environment=dict(os.environ), folder=tmp_path)
+        supervisor.children.append(Child(program, supervisor.console))
+    for child in supervisor.children:
+        child.start()
+        until(functools.partial(has, log, f"{child.name} begins"), child)
+    yield supervisor
+    for child in supervisor.children:
+        child.kill()
+
+
+def has(log: io.StringIO, text: str) -> bool:
+    return text in log.getvalue()
+
+
+def pids(supervisor: Supervisor) -> dict[str, int]:
+    return {child.name: child.process.pid for child in supervisor.children if child.process is not None}
+
+
+def test_changed_code_starts_all_processes_again(supervisor: Supervisor, log: io.StringIO) -> None:
+    before = pids(supervisor)
+
+    supervisor.reload([PROJECT / "core" / name for name in ("a.py", "b.py", "c.py", "d.py")])
+
+    assert "tenantry │ core/a.py, core/b.py, core/c.py and 1 more changed: starting again." in log.getvalue()
+    assert not set(before.values()) & set(pids(supervisor).values())
+    assert [command_of(pid) for pid in before.values()] == ["", "", ""]
+
+
+def test_changed_migration_prepares_the_database_first(
+    supervisor: Supervisor, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    prepare = python_program(
+        "prepare", "-c", "print('migrated')", environment=dict(os.environ), folder=tmp_path
+    )
+    monkeypatch.setattr(programs, "prepare", lambda environment: prepare)
+
+    supervisor.reload([PROJECT / "core" / "migrations" / "0009_more.py"])
+
+    assert "prepare  │ migrated" in log.getvalue()
+
+
+def test_migration_that_fails_leaves_the_processes_running(
+    supervisor: Supervisor, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    prepare = python_program(
+        "prepare", "-c", "raise SystemExit(1)", environment=dict(os.environ), folder=tmp_path
+    )
+    monkeypatch.setattr(programs, "prepare", lambda environment: prepare)
+
+    supervisor.reload([PROJECT / "core" / "migrations" / "0009_more.py"])
+
+    assert "failed, see above." in log.getvalue()
+    assert all(child.running for child in supervisor.children)
+
+
+def test_worker_that_does_nothing_is_started_again(supervisor: Supervisor, log: io.StringIO) -> None:
+    before = pids(supervisor)
+    supervisor.canary = lambda uptime_seconds: "5 messages wait and it took none for 100 s"
+
+    supervisor.check_progress(time.monotonic())
+
+    assert (
+        "worker does not work (5 messages wait and it took none for 100 s): starting it again."
+        in log.getvalue()
+    )
+    after = pids(supervisor)
+    assert {name for name in before if before[name] != after[name]} == {"worker"}
+
+
+def test_processes_stop_in_the_order_in_which_work_flows(
+    supervisor: Supervisor, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped: list[str] = []
+    stop = Child.ask_to_stop
+
+    def note_and_stop(child: Child) -> None:
+        stopped.append(child.name)
+        stop(child)
+
+    monkeypatch.setattr(Child, "ask_to_stop", note_and_stop)
+
+    supervisor.stop()
+
+    assert stopped == ["web", "beat", "worker"]
+    assert log.getvalue().endswith("tenantry │ Stopped.\n")
+
+
+def test_web_and_worker_do_not_know_the_owners_address() -> None:
+    login, owner = "postgres://login@host/name", "postgres://owner@host/name"
+    environment = {"DATABASE_OWNER_URL": owner, "DATABASE_URL": login, "TENANTRY_DB_ROLE": "owner"}
+
+    for program in programs.processes(Options(), environment):
+        assert dict(program.environment) == {"DATABASE_URL": login, "TENANTRY_ENV_FILE": "-"}
+    assert programs.prepare(environment).environment["DATABASE_OWNER_URL"] == owner
