@@ -1,0 +1,174 @@
+"""Fixtures for the tests of plugins.
+
+    # conftest.py
+    pytest_plugins = ["plugin_host.testing"]
+
+They commit for real: hooks, deliveries and routes behave as in production. What isolates tests is a tenant of their
+own. In a test file inside a plugin's package or distribution that plugin is on for `tenant`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from plugin_host.context import HookContext
+from plugin_host.testing.peer import HttpPeer
+
+if TYPE_CHECKING:
+    from django.test import Client
+    from pytest_django.plugin import DjangoDbBlocker
+
+    from plugin_host.testing.host import DeliverAll, PluginEnabled, RunHook
+    from tenants.models import Tenant
+
+# Whatever needs Django is imported inside the fixtures: this module may be loaded before the settings are.
+
+MakeTenant = Callable[..., "Tenant"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Open the database to all tests."""
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_scope_left_over() -> Iterator[None]:
+    """Start every test without a scope, whatever the one before left."""
+    from core.scope import use_scope
+
+    with use_scope(None):
+        yield
+
+
+@pytest.fixture
+def make_tenant() -> MakeTenant:
+    """Make tenants: `make_tenant(slug=None, **fields)`, each with the primary host `<slug>.test`."""
+    from plugin_host.testing import host
+
+    return host.make_tenant
+
+
+@pytest.fixture
+def tenant(make_tenant: MakeTenant) -> Tenant:
+    """A fresh tenant."""
+    return make_tenant()
+
+
+@pytest.fixture
+def other_tenant(make_tenant: MakeTenant) -> Tenant:
+    """A second fresh tenant, to leak to."""
+    return make_tenant()
+
+
+@pytest.fixture
+def hook_context(tenant: Tenant) -> HookContext:
+    """What hooks get first, for `tenant`."""
+    return HookContext(tenant_id=tenant.pk, tenant_slug=tenant.slug, tenant_plan=tenant.plan)
+
+
+@pytest.fixture
+def client(tenant: Tenant) -> Client:
+    """Django's test client, at the tenant's host."""
+    from django.test import Client
+
+    return Client(headers={"host": f"{tenant.slug}.test"})
+
+
+@pytest.fixture
+async def async_client(tenant: Tenant) -> AsyncIterator[httpx.AsyncClient]:
+    """An `httpx.AsyncClient` that talks to the application in this process, at the tenant's host."""
+    from plugin_host.testing import host
+
+    transport = httpx.ASGITransport(app=host.application())
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://{tenant.slug}.test") as opened:
+        yield opened
+    await host.close_connections()
+
+
+@pytest.fixture
+def auth_headers(tenant: Tenant) -> dict[str, str]:
+    """The sign-in of an editor of the tenant, who is new in each test."""
+    from plugin_host.testing import host
+
+    return host.headers_of_new_member(tenant, role="editor")
+
+
+@pytest.fixture
+def admin_headers(tenant: Tenant) -> dict[str, str]:
+    """The sign-in of an administrator of the tenant, who is new in each test."""
+    from plugin_host.testing import host
+
+    return host.headers_of_new_member(tenant, role="admin")
+
+
+@pytest.fixture
+def config() -> Mapping[str, Any]:
+    """Configuration of the plugin under test; override it in a test file."""
+    return {}
+
+
+@pytest.fixture
+def secrets() -> Mapping[str, str]:
+    """Secrets of the plugin under test; override it in a test file."""
+    return {}
+
+
+@pytest.fixture
+def plugin_enabled() -> PluginEnabled:
+    """Switch a plugin on: `plugin_enabled("my-plugin", tenant, config={...}, secrets={...})`."""
+    from plugin_host.testing import host
+
+    return host.enable_plugin
+
+
+@pytest.fixture
+def run_hook(tenant: Tenant) -> RunHook:
+    """Call a hook as the host does: `run_hook("my-plugin", "dvp_content_published", content_id, content)`.
+
+    It runs with the tenant's configuration and secrets; what it raises comes through.
+    """
+    from plugin_host.testing import host
+
+    return host.hook_caller(tenant)
+
+
+@pytest.fixture
+def deliver_all() -> DeliverAll:
+    """Run all deliveries of tenants made in the tests that are due, as a worker does: `deliver_all(tenant)`.
+
+    Returns how each run ended; with `waiting=True` those that wait for another try are due at once.
+    """
+    from plugin_host.testing import host
+
+    return host.deliver_all
+
+
+@pytest.fixture
+def http_peer() -> Iterator[HttpPeer]:
+    """A server on this machine that plays the other side; plugins may call it."""
+    from plugin_host.http import allow_outbound
+
+    with HttpPeer() as peer, allow_outbound(f"127.0.0.1:{peer.port}"):
+        yield peer
+
+
+@pytest.fixture(autouse=True)
+def _plugin_under_test(request: pytest.FixtureRequest) -> None:
+    """Switch the plugin on that a test file belongs to."""
+    if "tenant" not in request.fixturenames:
+        return
+    from plugin_host.testing import host
+
+    if (plugin_id := host.plugin_at(request.path)) is not None:
+        host.enable_plugin(
+            plugin_id,
+            request.getfixturevalue("tenant"),
+            config=request.getfixturevalue("config"),
+            secrets=request.getfixturevalue("secrets"),
+        )

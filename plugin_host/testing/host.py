@@ -1,0 +1,245 @@
+"""What the fixtures do with the host; imported once Django is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+import threading
+from collections.abc import Coroutine, Mapping
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.core.asgi import get_asgi_application
+from django.db import connections
+
+from core.actors import Actor, system_actor
+from core.platform_work import PlatformWork
+from core.scope import platform_scope, tenant_scope
+from plugin_host.context import HookContext
+from plugin_host.deliveries.claiming import ClaimedDelivery, claim_deliveries
+from plugin_host.deliveries.dispatcher import given_back
+from plugin_host.deliveries.execution import run_delivery
+from plugin_host.deliveries.finishing import AttemptResult, finish_attempts
+from plugin_host.dispatch.binding import plugin_actor
+from plugin_host.errors import PluginError
+from plugin_host.models import Delivery
+from plugin_host.registry import loaded_plugins
+from plugin_host.runtime_state import plugin_run
+from plugin_host.services import enable_plugin as switch_on
+from plugin_host.services import save_config, set_secret
+from plugin_host.state import tenant_plugins
+from tenants.models import Domain, Tenant
+from tenants.services.keys import create_api_key
+from tenants.services.members import add_member
+
+_ACTOR = system_actor("tests")
+_BATCH = 32
+_LEASE_SECONDS = 60.0
+# What other tests have left open must not be run here, and not be looked at again either.
+_LATER_SECONDS = 86_400.0
+
+
+class PluginEnabled(Protocol):
+    def __call__(
+        self,
+        plugin_id: str,
+        tenant: Tenant,
+        *,
+        config: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None: ...
+
+
+class RunHook(Protocol):
+    def __call__(self, plugin_id: str, hook: str, *arguments: Any) -> Any: ...
+
+
+class DeliverAll(Protocol):
+    def __call__(self, tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRun:
+    """How one run of a delivery ended.
+
+    Args:
+        ended: `done`, `done_with_errors`, `skipped` or `dead`; empty where it is tried again.
+        log: The lines that were written meanwhile.
+    """
+
+    id: UUID
+    plugin: str
+    hook: str
+    event_type: str
+    attempt: int
+    ended: str
+    error: str
+    wait_seconds: float
+    log: tuple[str, ...]
+
+
+def make_tenant(slug: str | None = None, **fields: Any) -> Tenant:
+    """Make a tenant with the primary host `<slug>.test`."""
+    slug = slug or f"t{secrets.token_hex(6)}"
+    with platform_scope(PlatformWork.TENANT_DIRECTORY, actor=_ACTOR):
+        tenant = Tenant.objects.create(slug=slug, name=fields.pop("name", slug.title()), **fields)
+        Domain.objects.create(tenant=tenant, host=f"{slug}.test", is_primary=True)
+    return tenant
+
+
+def headers_of_new_member(tenant: Tenant, *, role: str) -> dict[str, str]:
+    """Make a member and return the headers of a key of theirs."""
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=_ACTOR):
+        user = add_member(email=f"{secrets.token_hex(6)}@example.org", role=role).user
+    actor = Actor(kind="user", id=str(user.pk), label=user.email, role=role)
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=actor):
+        key = create_api_key(name="tests", scopes=[])
+    return {"Authorization": f"Bearer {key.text}"}
+
+
+@cache
+def application() -> Any:
+    """Return the ASGI application; building it takes a while."""
+    return get_asgi_application()
+
+
+async def close_connections() -> None:
+    """Close what requests of this test opened on their thread."""
+    await sync_to_async(connections.close_all)()
+
+
+def enable_plugin(
+    plugin_id: str,
+    tenant: Tenant,
+    *,
+    config: Mapping[str, Any] | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> None:
+    """Switch a plugin on for a tenant, with this configuration and these secrets."""
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=_ACTOR):
+        if config:
+            save_config(plugin_id=plugin_id, config=dict(config))
+        for name, value in (secrets or {}).items():
+            set_secret(plugin_id=plugin_id, name=name, value=value)
+        switch_on(plugin_id=plugin_id)
+
+
+def plugin_at(path: Path) -> str | None:
+    """Return the plugin whose package, or whose distribution, a test file lies in."""
+    for plugin in loaded_plugins().plugins.values():
+        if plugin.path is not None and path.is_relative_to(_home(plugin.path)):
+            return plugin.id
+    return None
+
+
+def _home(package: Path) -> Path:
+    """Return the folder of a package's distribution, or the package's own: it may have its tests inside."""
+    for folder in (package.parent, package.parent.parent):
+        if (folder / "pyproject.toml").is_file() and not (folder / "plugin_host").is_dir():
+            return folder
+    return package
+
+
+def hook_caller(tenant: Tenant) -> RunHook:
+    """Return a function that calls hooks for a tenant."""
+
+    def call(plugin_id: str, hook: str, *arguments: Any) -> Any:
+        with tenant_scope(tenant.pk, slug=tenant.slug, actor=plugin_actor(plugin_id)) as scope:
+            plugins = tenant_plugins(tenant.pk)
+            handlers = plugins.handlers.of_plugin(plugin_id).get(hook, {})
+            if not handlers or not plugins[plugin_id].runs:
+                raise PluginError(f"Plugin {plugin_id} has no hook {hook}, or is off for {tenant.slug}.")
+            context = HookContext(
+                tenant_id=tenant.pk,
+                tenant_slug=tenant.slug,
+                tenant_plan=tenant.plan,
+                correlation_id=scope.correlation_id,
+            )
+            run = plugins[plugin_id].run(hook=hook, tenant_slug=tenant.slug)
+            answer = None
+            for handler in handlers.values():
+                with plugin_run(run):
+                    answer = handler.call(context, *arguments)
+                    if inspect.isawaitable(answer):
+                        answer = _run_apart(_awaited(answer))
+            return answer
+
+    return call
+
+
+def deliver_all(tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]:
+    """Run a tenant's due deliveries until none is due, those included that they set off.
+
+    Args:
+        waiting: Make those due first that wait for another try.
+    """
+    if waiting:
+        with platform_scope(PlatformWork.DELIVERY_SWEEP), connections["default"].cursor() as cursor:
+            cursor.execute(
+                "UPDATE plugin_host_delivery SET next_attempt_at = now() WHERE tenant_id = %s", [tenant.pk]
+            )
+    runs: list[DeliveryRun] = []
+    while claimed := claim_deliveries(_BATCH, worker="tests", lease_seconds=_LEASE_SECONDS):
+        own = [delivery for delivery in claimed if delivery.tenant_id == tenant.pk]
+        finish_attempts(
+            [given_back(other, "", wait_seconds=_LATER_SECONDS) for other in claimed if other not in own]
+        )
+        results = _run_apart(_run_deliveries(own)) if own else []
+        finish_attempts(results)
+        runs += [_as_run(delivery, result) for delivery, result in zip(own, results, strict=True)]
+    return runs
+
+
+def open_deliveries(tenant: Tenant) -> int:
+    """Return how many deliveries of a tenant have not ended."""
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=_ACTOR):
+        return Delivery.objects.count()
+
+
+async def _run_deliveries(deliveries: list[ClaimedDelivery]) -> list[AttemptResult]:
+    return [await run_delivery(delivery) for delivery in deliveries]
+
+
+def _as_run(delivery: ClaimedDelivery, result: AttemptResult) -> DeliveryRun:
+    return DeliveryRun(
+        id=delivery.id,
+        plugin=delivery.plugin,
+        hook=delivery.hook,
+        event_type=delivery.event_type,
+        attempt=delivery.attempt,
+        ended=result.outcome.value if result.outcome is not None else "",
+        error=result.error,
+        wait_seconds=result.wait_seconds,
+        log=tuple(line.message for line in result.log),
+    )
+
+
+async def _awaited(answer: Any) -> Any:
+    return await answer
+
+
+def _run_apart[T](work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine on a thread of its own: the test itself may run on an event loop."""
+    outcome: list[T] = []
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            outcome.append(asyncio.run(work))
+        except BaseException as error:  # noqa: BLE001 - raised again in the test's own thread
+            failure.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=copy_context().run, args=(run,), name="plugin test")
+    thread.start()
+    thread.join()
+    if failure:
+        raise failure[0]
+    return outcome[0]

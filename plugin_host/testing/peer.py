@@ -1,0 +1,108 @@
+"""The other side of plugins that call other services."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerRequest:
+    """One request that the peer got; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body, read as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerAnswer:
+    """One answer that the peer gives."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+class HttpPeer:
+    """An HTTP server on a free port of 127.0.0.1 that notes what it gets and answers as it is told.
+
+    http_peer.answer("/hook", 503, 204)     # the first time 503, then 204 for good
+    http_peer.url("/hook")
+    http_peer.requests_to("/hook")
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[PeerRequest] = []
+        self._answers: dict[str, list[PeerAnswer]] = {}
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
+        self._server.daemon_threads = True
+        self.port: int = self._server.server_address[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, name="http-peer", daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def url(self, path: str = "/") -> str:
+        """Return the address of a path."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def answer(self, path: str, *answers: int | PeerAnswer) -> str:
+        """Give these answers at a path in turn, the last one from then on; return its address.
+
+        A number is an answer with that status. A path that was told nothing answers 204.
+        """
+        with self._lock:
+            self._answers[path] = [
+                entry if isinstance(entry, PeerAnswer) else PeerAnswer(status=entry) for entry in answers
+            ]
+        return self.url(path)
+
+    def requests_to(self, path: str) -> list[PeerRequest]:
+        """Return what came to a path, in order."""
+        with self._lock:
+            return [request for request in self.requests if request.path == path]
+
+    def _take(self, request: PeerRequest) -> PeerAnswer:
+        with self._lock:
+            self.requests.append(request)
+            answers = self._answers.get(request.path) or [PeerAnswer(status=204)]
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    def _handler_class(self) -> type[BaseHTTPRequestHandler]:
+        take = self._take
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_one(self) -> None:
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                answer = take(PeerRequest(method=self.command, path=self.path, headers=headers, body=body))
+                self.send_response(answer.status)
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                if answer.status not in (204, 304):
+                    self.send_header("content-length", str(len(answer.body)))
+                self.end_headers()
+                self.wfile.write(answer.body)
+
+            # The base class looks methods up by these names.
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_one  # noqa: N815
+
+            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name in the base class
+                """Print nothing: tests look at `requests`."""
+
+        return Handler
