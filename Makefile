@@ -2,7 +2,7 @@
 PORT ?= 8000
 HOST ?= 127.0.0.1
 ARGS ?=
-TESTS ?= tests
+TESTS ?=
 BIN := .venv/bin
 
 # Somewhere there is a Python that can run bootstrap.py, also where only a version manager has one.

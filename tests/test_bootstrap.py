@@ -25,7 +25,8 @@ esac
 echo "{name} $*" >> "{log}"
 if [ "$2" = venv ]; then
   for folder in "$@"; do :; done
-  rm -rf "$folder"; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python"; : > "$folder/pyvenv.cfg"; : > "$folder/bin/pip"
+  rm -rf "$folder"; mkdir -p "$folder/bin"; cp "$0" "$folder/bin/python"
+  : > "$folder/pyvenv.cfg"; : > "$folder/bin/pip"
 fi
 """
 FAKE_UV = """#!/bin/sh
