@@ -80,12 +80,22 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIR / "templates"],
-        "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "core.admin.frame.frame_context",
+            ],
+            "loaders": [
+                "plugin_host.template_loader.PluginFolderLoader",
+                (
+                    "django.template.loaders.cached.Loader",
+                    [
+                        "django.template.loaders.filesystem.Loader",
+                        "django.template.loaders.app_directories.Loader",
+                    ],
+                ),
             ],
         },
     },
@@ -132,6 +142,8 @@ CACHES = {
 }
 
 CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
+# By name, for what sends messages from below: the application is wired above all apps.
+CELERY_APPLICATION = "cms_project.celery.app"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     **_SOCKET_TIMEOUTS,
     "visibility_timeout": 600,

@@ -210,6 +210,7 @@ WITH RECURSIVE waiting AS (
     LEFT JOIN busy_tenant ON busy_tenant.tenant_id = waiting.tenant_id
     LEFT JOIN busy_pair ON busy_pair.tenant_id = waiting.tenant_id AND busy_pair.plugin = waiting.plugin
     LEFT JOIN slow ON slow.tenant_id = waiting.tenant_id AND slow.plugin = waiting.plugin
+    LEFT JOIN plugin_settings s ON s.tenant_id = waiting.tenant_id AND s.plugin_id = waiting.plugin
     CROSS JOIN LATERAL (
         SELECT d.id, d.tenant_id, d.next_attempt_at, d.crashes FROM plugin_host_delivery d
         WHERE d.status = 'pending' AND d.tenant_id = waiting.tenant_id AND d.plugin = waiting.plugin
@@ -222,9 +223,12 @@ WITH RECURSIVE waiting AS (
         ORDER BY d.next_attempt_at, d.id
         LIMIT greatest(0, least(
             %(limit)s,
-            CASE WHEN slow.plugin IS NULL THEN %(per_plugin)s ELSE %(per_slow)s END - coalesce(busy_pair.running, 0)
+            CASE WHEN s.state = 'paused' THEN 1 WHEN slow.plugin IS NULL THEN %(per_plugin)s ELSE %(per_slow)s END
+                - coalesce(busy_pair.running, 0)
         ))
     ) d
+    -- What is paused waits; when its time is up one delivery goes ahead as a probe.
+    WHERE s.state IS DISTINCT FROM 'paused' OR s.paused_until <= now()
 ), ranked AS (
     SELECT id, next_attempt_at, crashes, tenant_running + row_number() OVER tenants AS turn,
            row_number() OVER suspects AS suspect_turn

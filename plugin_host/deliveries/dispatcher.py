@@ -41,6 +41,7 @@ _GATHER_SECONDS: Final = 0.003
 _PAUSE_AFTER_FAILURE_SECONDS: Final = 1.0
 _SLOW_SECONDS: Final = 2.0
 _BLOCKED_SECONDS: Final = 10.0
+_SAY_FULL_SECONDS: Final = 0.5
 
 current_delivery: ContextVar[ClaimedDelivery | None] = ContextVar("tenantry_delivery", default=None)
 
@@ -67,8 +68,9 @@ class Dispatcher:
         worker: Names the process, for people.
         is_worn_out: Says whether the process should be replaced when its work is done.
         on_worn_out: Called, from the dispatcher's thread, once everything that ran is written.
-        on_blocked: Called, from the renewing thread, when `delivery` has held up the event loop for too long; everything
-            else was given back. Must end the process.
+        on_blocked: Called, from the renewing thread, when `delivery` has held up the event loop for too long;
+            everything else was given back. Must end the process.
+        on_full: Called when there was more to do than slots.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Dispatcher:
         is_worn_out: Callable[[], bool] = lambda: False,
         on_worn_out: Callable[[], None] = lambda: None,
         on_blocked: Callable[[ClaimedDelivery | None], None] = lambda delivery: None,
+        on_full: Callable[[], None] = lambda: None,
     ) -> None:
         self._run = run
         self._worker = worker
@@ -87,6 +90,7 @@ class Dispatcher:
         self._is_worn_out = is_worn_out
         self._on_worn_out = on_worn_out
         self._on_blocked = on_blocked
+        self._on_full = on_full
         self._limits = ClaimLimits.for_slots(self._settings.slots)
         self._running: dict[ClaimedDelivery, asyncio.Task[None]] = {}
         self._ended: list[AttemptResult] = []
@@ -96,6 +100,7 @@ class Dispatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._bell: asyncio.Event | None = None
         self._alive_at = time.monotonic()
+        self._said_full_at = 0.0
         self._database = ThreadPoolExecutor(1, thread_name_prefix="deliveries")
 
     # -- from outside --------------------------------------------------------------------------------------------
@@ -134,10 +139,18 @@ class Dispatcher:
     # -- the loop ------------------------------------------------------------------------------------------------
 
     def _serve(self, ready: threading.Event) -> None:
-        with asyncio.Runner() as runner:
-            runner.run(self._serve_until_stopped(ready))
-        self._database.shutdown(wait=True)
-        self._stopped.set()
+        try:
+            with asyncio.Runner() as runner:
+                runner.run(self._serve_until_stopped(ready))
+        except BaseException:
+            # Without it the leases of what ran would be renewed for ever.
+            logger.critical("The dispatcher broke", exc_info=True)
+            raise
+        finally:
+            self._database.shutdown(wait=True)
+            self._stopped.set()
+            if not self._stopping or self._is_worn_out():
+                self._on_worn_out()
 
     async def _serve_until_stopped(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
@@ -156,10 +169,6 @@ class Dispatcher:
             heartbeat.cancel()
             with contextlib.suppress(DatabaseError):
                 await self._in_database(connections.close_all)
-        if not self._stopping:
-            return
-        if self._is_worn_out():
-            self._on_worn_out()
 
     async def _turn(self, bell: asyncio.Event) -> None:
         """Write what ended, fill the slots, wait for something to happen."""
@@ -170,8 +179,11 @@ class Dispatcher:
             self._stopping = True
         free = self._settings.slots - len(self._running)
         if free > 0 and not self._stopping:
-            for delivery in await self._in_database(lambda: self._claim(free)):
+            claimed = await self._in_database(lambda: self._claim(free))
+            for delivery in claimed:
                 self._begin(delivery)
+            if len(claimed) == free:
+                self._say_full()
         if self._stopping and not self._running and not self._ended:
             return
         with contextlib.suppress(TimeoutError):
@@ -190,6 +202,12 @@ class Dispatcher:
             limits=self._limits,
             with_suspect=not any(delivery.crashes for delivery in running),
         )
+
+    def _say_full(self) -> None:
+        now = time.monotonic()
+        if now - self._said_full_at >= _SAY_FULL_SECONDS:
+            self._said_full_at = now
+            self._on_full()
 
     def _begin(self, delivery: ClaimedDelivery) -> None:
         task = asyncio.create_task(self._make(delivery))

@@ -91,4 +91,4 @@ def _make_partition(cursor: CursorWrapper, table: str, name: str, first: UUID, e
         "INSERT INTO {table} SELECT * FROM moved",
         "DROP TABLE moved",
     ):
-        cursor.execute(sql.SQL(statement).format(**names))  # type: ignore[arg-type]  # psycopg's composed SQL
+        cursor.execute(sql.SQL(statement).format(**names))

@@ -14,6 +14,9 @@ from core.scope import platform_scope, tenant_scope
 from plugin_host.deliveries.creation import new_delivery
 from plugin_host.models.delivery import Delivery, DeliveryAttempt, DeliveryHistory
 from tenants.models import Tenant
+from tests.plugin_host.installing import install, no_plugins, posts
+
+__all__ = ["install", "no_plugins", "posts"]
 
 MakeDelivery = Callable[..., Delivery]
 

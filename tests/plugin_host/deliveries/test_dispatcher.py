@@ -3,26 +3,21 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import psycopg
-import pytest
 from django.db import connection
 
 from core.ids import uuid7
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
 from plugin_host.deliveries.claiming import ClaimedDelivery
-from plugin_host.deliveries.dispatcher import Dispatcher, DispatcherSettings, HookSpeeds, Run
+from plugin_host.deliveries.dispatcher import DispatcherSettings, HookSpeeds
 from plugin_host.deliveries.finishing import AttemptResult, recover_lost_leases
 from plugin_host.models.delivery import AttemptOutcome, Delivery, DeliveryOutcome
 from tenants.models import Tenant
 from tests.plugin_host.deliveries.conftest import MakeDelivery, attempts, ended, open_delivery
-
-QUICK = DispatcherSettings(slots=4, lease_seconds=5, poll_seconds=0.1, blocked_seconds=30)
+from tests.plugin_host.deliveries.dispatching import dispatching, wait_until
 
 
 def done(delivery: ClaimedDelivery) -> AttemptResult:
@@ -32,27 +27,6 @@ def done(delivery: ClaimedDelivery) -> AttemptResult:
         attempt_outcome=AttemptOutcome.DONE,
         outcome=DeliveryOutcome.DONE,
     )
-
-
-@contextmanager
-def dispatching(
-    run: Run, settings: DispatcherSettings = QUICK, **options: Callable[..., object]
-) -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher(run, worker="test", settings=settings, **options)  # type: ignore[arg-type]
-    dispatcher.start()
-    try:
-        yield dispatcher
-    finally:
-        dispatcher.stop(grace_seconds=10)
-
-
-def wait_until(condition: Callable[[], object], *, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail("the condition was not met in time")
-        pause.wait(0.01)
 
 
 def test_everything_due_is_made_once(tenant: Tenant, make_delivery: MakeDelivery) -> None:
@@ -223,7 +197,7 @@ def test_a_hook_that_blocks_the_loop_is_named_and_the_others_are_given_back(
 
     async def run(claimed: ClaimedDelivery) -> AttemptResult:
         if claimed.plugin == "blocker":
-            release.wait(30)  # noqa: ASYNC251 - the fault under test
+            release.wait(30)
         else:
             await asyncio.sleep(30)
         return done(claimed)

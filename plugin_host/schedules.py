@@ -1,0 +1,61 @@
+"""What the clock sends: the rows of django-celery-beat, kept right by `migrate`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import transaction
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """One thing that the clock sends.
+
+    Args:
+        expires_seconds: When a message that nobody took is of no use any more.
+    """
+
+    name: str
+    task: str
+    every_seconds: int
+    expires_seconds: int
+    description: str
+
+
+SCHEDULES: Final = (
+    Schedule(
+        name="tenantry: sweep deliveries",
+        task="plugin_host.tasks.sweep",
+        every_seconds=2,
+        expires_seconds=10,
+        description="Due retries, leases of lost processes, lost doorbells.",
+    ),
+)
+
+
+@transaction.atomic
+def ensure_schedules() -> list[str]:
+    """Make and correct the rows of the clock; return the names of those that were wrong.
+
+    Needs platform scope, or the owner of the tables. A row that an operator switched off stays off.
+    """
+    changed = []
+    for schedule in SCHEDULES:
+        interval, _ = IntervalSchedule.objects.get_or_create(
+            every=schedule.every_seconds, period=IntervalSchedule.SECONDS
+        )
+        wanted = {
+            "task": schedule.task,
+            "interval_id": interval.pk,
+            "expire_seconds": schedule.expires_seconds,
+            "description": schedule.description,
+        }
+        row = PeriodicTask.objects.filter(name=schedule.name).first()
+        if row is not None and all(getattr(row, name) == value for name, value in wanted.items()):
+            continue
+        # Saving tells a running clock to read its rows again, so nothing is saved without need.
+        PeriodicTask.objects.update_or_create(name=schedule.name, defaults=wanted)
+        changed.append(schedule.name)
+    return changed
