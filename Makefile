@@ -44,9 +44,9 @@ test: .venv/development
 
 # Needs no server: these commands look at the code and the settings only.
 check: export TENANTRY_ENV_FILE = -
-check: export TENANTRY_DB_ROLE =
 check: export DEBUG = false
 check: export DATABASE_URL = postgres://nobody@127.0.0.1:1/none
+check: export DATABASE_OWNER_URL = postgres://nobody@127.0.0.1:1/none
 check: export REDIS_URL = redis://127.0.0.1:1/0
 check: export MASTER_KEYS = check:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
 check: export SECRET_KEY = only-for-make-check-which-serves-nobody-0123456789-abcdefghijklmnopqrstuvwxyz

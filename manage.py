@@ -9,6 +9,7 @@ import sys
 # They change the schema or its roles, so they sign in as the owner; everything else signs in as the application.
 OWNER_COMMANDS = {
     "db_roles",
+    "makemigrations",
     "migrate",
     "prepare",
     "showmigrations",

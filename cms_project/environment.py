@@ -55,7 +55,8 @@ def load_development_variables(environment: MutableMapping[str, str] = os.enviro
         if own_database and name in SERVER_VARIABLES:
             # One address from here and the other from there would be two databases.
             continue
-        environment.setdefault(name, value)
+        # A line of .env that was left empty counts as not set.
+        environment[name] = environment.get(name) or value
     return not own_database and "DATABASE_URL" in stored
 
 

@@ -20,6 +20,7 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 # Who lived that long did not die of its start, so the next pause is short again.
 STABLE_SECONDS: Final = 30.0
 READ_BYTES: Final = 65_536
+READS_AT_ONCE: Final = 16
 # A line without an end must not fill the memory.
 LONGEST_LINE_BYTES: Final = 32_768
 
@@ -93,8 +94,10 @@ class Child:
             os.close(writer)
 
     def read(self) -> None:
-        """Move what it has written to the log; does not wait for more."""
-        while self.output is not None:
+        """Move what it has written to the log; does not wait for more, and leaves the rest of a flood for later."""
+        for _ in range(READS_AT_ONCE):
+            if self.output is None:
+                return
             try:
                 data = os.read(self.output, READ_BYTES)
             except BlockingIOError:

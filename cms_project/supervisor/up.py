@@ -236,7 +236,9 @@ class Supervisor:
             self.signals += 1
 
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, note)
+            # Under nohup the end of the terminal is not ours.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, note)
 
     def stop(self) -> None:
         """Stop in the order in which work flows: no new requests, no new schedules, then the work, then the servers."""

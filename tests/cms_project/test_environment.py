@@ -73,11 +73,11 @@ def test_missing_variables_are_filled(environment: dict[str, str]) -> None:
 
 
 def test_variables_that_are_set_win(environment: dict[str, str]) -> None:
-    environment["SECRET_KEY"] = "mine"
+    environment.update({"SECRET_KEY": "mine", "MASTER_KEYS": ""})
 
     load_development_variables(environment)
 
-    assert environment["SECRET_KEY"] == "mine"
+    assert (environment["SECRET_KEY"], environment["MASTER_KEYS"]) == ("mine", STORED["MASTER_KEYS"])
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DATABASE_OWNER_URL"])
