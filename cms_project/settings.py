@@ -11,6 +11,7 @@ import environ
 from cms_project import tables
 from cms_project.embedded.urls import celery_broker_url
 from core.logging import logging_config
+from plugin_host.loading.app_config import plugin_app_configs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -41,7 +42,6 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PLUGINS_DIR = Path(env.str("PLUGINS_DIR", default=str(BASE_DIR / "plugins")))
 # host:port patterns that plugins may call although they are not public addresses, for development and tests
 OUTBOUND_ALLOW: list[str] = env.list("OUTBOUND_ALLOW", default=[])
-PLUGIN_APPS: list[Any] = []
 
 INSTALLED_APPS: list[Any] = [
     "unfold.apps.BasicAppConfig",
@@ -59,7 +59,6 @@ INSTALLED_APPS: list[Any] = [
     "tenants",
     "plugin_host",
     "cms_project",
-    *PLUGIN_APPS,
 ]
 
 MIDDLEWARE = [
@@ -72,6 +71,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "tenants.middleware.ActorMiddleware",
+    "plugin_host.gate.PluginGateMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -158,7 +158,7 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
-CELERY_BEAT_SCHEDULER = "cms_project.scheduler:PlatformScheduler"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 1
 
@@ -244,3 +244,6 @@ SPECTACULAR_SETTINGS = {
 LOG_FORMAT = env.str("LOG_FORMAT", default="human" if DEBUG else "json")
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(style=LOG_FORMAT, level=LOG_LEVEL)
+
+# Last of all: a plugin's package may read settings while it is imported. What cannot be loaded is left out whole.
+INSTALLED_APPS += plugin_app_configs(plugins_dir=PLUGINS_DIR, var_dir=VAR_DIR)
