@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from functools import cached_property
 from typing import Any
@@ -43,11 +44,15 @@ class Application(Celery):
 @signals.setup_logging.connect
 def keep_logging(**kwargs: Any) -> None:
     """Keep Celery from installing handlers: Django's LOGGING writes one line for each, marked and redacted."""
+    # One bell and one sweep every other second say nothing to anybody.
+    for name in ("celery.worker.strategy", "celery.app.trace", "celery.beat"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 app = Application("tenantry")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks()
+# By name: a plugin has no tasks of its own, and must not keep the worker from starting.
+app.autodiscover_tasks(["core", "tenants", "plugin_host"])
 carry_scope()
 note_progress(settings.REDIS_URL, settings.DATABASE_ROLE_PREFIX)
 

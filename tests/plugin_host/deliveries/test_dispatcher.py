@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 from collections import Counter
+from datetime import datetime
 
 import psycopg
 from django.db import connection
@@ -90,6 +91,13 @@ def test_a_bell_wakes_a_dispatcher_that_does_not_poll(tenant: Tenant, make_deliv
         wait_until(lambda: ended(delivery))
 
 
+def lease_end(delivery: Delivery) -> datetime:
+    stored = open_delivery(delivery)
+    assert stored is not None
+    assert stored.lease_until is not None
+    return stored.lease_until
+
+
 def test_leases_are_renewed_while_a_hook_runs(tenant: Tenant, make_delivery: MakeDelivery) -> None:
     delivery = make_delivery(tenant)
     started, release = threading.Event(), asyncio.Event()
@@ -102,9 +110,8 @@ def test_leases_are_renewed_while_a_hook_runs(tenant: Tenant, make_delivery: Mak
     settings = DispatcherSettings(slots=2, lease_seconds=1.0, poll_seconds=0.1)
     with dispatching(run, settings) as dispatcher:
         started.wait(10)
-        first = open_delivery(delivery)
-        assert first is not None
-        wait_until(lambda: (now := open_delivery(delivery)) and now.lease_until > first.lease_until)
+        first_end = lease_end(delivery)
+        wait_until(lambda: lease_end(delivery) > first_end)
         assert recover_lost_leases() == []
         assert dispatcher._loop is not None
         dispatcher._loop.call_soon_threadsafe(release.set)
