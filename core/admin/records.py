@@ -10,7 +10,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -101,7 +101,9 @@ class RecordAdmin(RecordHistoryPages, ServiceModelAdmin):
         return response
 
     def _wanted_collection(self, request: HttpRequest) -> Collection | None:
-        name = request.GET.get("collection")
+        # A list that was narrowed to a collection leads to a new record of that collection.
+        narrowed = QueryDict(request.GET.get("_changelist_filters", ""))
+        name = request.GET.get("collection") or narrowed.get("collection")
         if name:
             return get_object_or_404(Collection, name=name)
         found = list(Collection.objects.all()[:2])

@@ -65,6 +65,10 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_full_name(self) -> str:
+        """The name that the admin shows."""
+        return self.name
+
     def get_session_auth_hash(self) -> str:
         """Sessions are ended by deleting their rows when the password changes, so none needs to be compared."""
         return str(self.pk)

@@ -75,6 +75,19 @@ def test_a_new_record_is_a_draft(member_of: SignIn, in_tenant: Tenant, posts: Co
     assert AuditEntry.objects.filter(action="record.created", target_id=str(record.pk)).count() == 1
 
 
+def test_a_narrowed_list_leads_to_a_new_record_of_that_collection(
+    member_of: SignIn, in_tenant: Tenant, posts: Collection
+) -> None:
+    create_collection(name="notes", title="Notes", schema=SCHEMA)
+    client = member_of(in_tenant)
+
+    asked = client.get("/admin/core/record/add/")
+    narrowed = client.get("/admin/core/record/add/?_changelist_filters=collection%3Dposts")
+
+    assert "What do you want to write?" in asked.content.decode()
+    assert "data-django-jsonform" in narrowed.content.decode()
+
+
 def test_a_record_is_published_with_one_click(
     member_of: SignIn, in_tenant: Tenant, posts: Collection
 ) -> None:
