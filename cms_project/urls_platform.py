@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from cms_project.urls_api import api_routes
 from core.api import health, problems
 from tenants.admin_site import platform_site
+from tenants.api.urls import platform_urlpatterns
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url="/admin/")),
@@ -15,6 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", platform_site.urls),
     path("livez", health.livez),
     path("readyz", health.readyz),
+    path("api/v1/", include(platform_urlpatterns)),
     *api_routes,
 ]
 

@@ -21,7 +21,8 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from core.actors import Actor
-from core.errors import NotFound, Unauthenticated, Unavailable
+from core.errors import Malformed, NotFound, Unauthenticated, Unavailable
+from core.ids import uuid7
 from core.platform_work import PlatformWork
 from core.scope import Scope, current_scope, enter_scope, platform_scope
 from tenants.api_keys import KEY_START, hash_key, prefix_of
@@ -152,6 +153,26 @@ def platform_scope_of(request: Any, user: User) -> Scope:
         depth=0,
         work=PlatformWork.PLATFORM_ADMIN,
     )
+
+
+def enter_tenant_to_sign_in(request: Any) -> None:
+    """Put the tenant that `X-Tenant` names into scope, where the host has not decided.
+
+    A name that nobody has leads to the same refusal as a wrong password: strangers learn no names here.
+
+    Raises:
+        Malformed: Neither the host nor the header names a tenant.
+    """
+    scope = current_scope()
+    if scope is not None and scope.tenant_id is not None:
+        return
+    slug = request.headers.get(TENANT_HEADER)
+    if not slug:
+        raise Malformed("Name the tenant: send X-Tenant: its-slug.", code="tenant_needed")
+    with platform_scope(PlatformWork.SIGN_IN):
+        active = Tenant.objects.filter(slug=slug, status=TenantStatus.ACTIVE)
+        tenant_id = active.values_list("pk", flat=True).first()
+    enter_tenant(request, tenant_id=tenant_id or uuid7(), slug=slug)
 
 
 def enter_tenant(request: Any, *, tenant_id: UUID, slug: str) -> Scope:

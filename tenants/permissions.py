@@ -68,6 +68,7 @@ ACTIONS: Final[dict[str, Rule]] = {
     "key.own": Rule(meaning="make and end keys of one's own", roles=_READERS, keys=False),
     "key.manage": Rule(meaning="make and end keys of services, end anybody's", roles=_ADMINS, keys=False),
     "domain.manage": Rule(meaning="add and remove hosts", roles=_ADMINS, keys=False),
+    "tenant.read": Rule(meaning="see name, hosts and colours of the site", roles=_READERS, plugins=True),
     "tenant.manage": Rule(meaning="change name, time zone and colours of the site", roles=_ADMINS),
     "installation.manage": Rule(meaning="make, suspend and resume tenants", roles=(), keys=False),
     "audit.read": Rule(meaning="read the audit log", roles=_ADMINS),

@@ -25,7 +25,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 where every part that the process needs does its work, else 503; names the parts, nothing more."""
     parts = {name: probe() is None for name, probe in _probes()}
     return JsonResponse(
-        {"ready": all(parts.values()), "parts": {name: "ok" if fine else "down" for name, fine in parts.items()}},
+        {
+            "ready": all(parts.values()),
+            "parts": {name: "ok" if fine else "down" for name, fine in parts.items()},
+        },
         status=200 if all(parts.values()) else 503,
         headers=_NO_STORE,
     )

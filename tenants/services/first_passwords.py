@@ -22,9 +22,7 @@ def give_first_password(*, membership: Membership, password: str) -> None:
     authorize(current_actor(), "member.manage")
     user = membership.user
     with platform_scope(PlatformWork.PEOPLE):
-        is_known_elsewhere = (
-            Membership.objects.filter(user=user).exclude(tenant=membership.tenant).exists()
-        )
+        is_known_elsewhere = Membership.objects.filter(user=user).exclude(tenant=membership.tenant).exists()
     if membership.tenant_id != current_tenant_id() or is_known_elsewhere or has_password(user.pk):
         message = f"{user.email} signs in already and keeps that password."
         raise Conflict(

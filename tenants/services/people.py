@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -16,6 +16,7 @@ from core.errors import FieldError, Invalid
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
 from tenants.models import Credential, RefreshToken, Session, User
+from tenants.throttling import limit_sign_in
 
 
 def ensure_user(*, email: str, name: str = "") -> User:
@@ -59,6 +60,23 @@ def set_password(*, user: User, password: str, now: datetime | None = None) -> N
         Credential.objects.update_or_create(user=user, defaults={"password": hashed, "changed_at": now})
         Session.objects.filter(user=user).delete()
         RefreshToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
+
+
+def change_own_password(*, user: User, current_password: str, new_password: str, address: str = "") -> None:
+    """Give the signed-in person a new password, which ends all their sign-ins.
+
+    Raises:
+        Invalid: The present password is wrong, or the new one too weak.
+        TooManyRequests: There were too many tries.
+    """
+    limit_sign_in(email=user.email, address=address)
+    with platform_scope(PlatformWork.PEOPLE):
+        credential = Credential.objects.filter(user=user).first()
+    if credential is None or not check_password(current_password, credential.password):
+        message = "The present password is not right."
+        errors = [FieldError(pointer="/current_password", message=message, code="password")]
+        raise Invalid(message, errors=errors)
+    set_password(user=user, password=new_password)
 
 
 def make_operator(*, email: str, password: str, name: str = "") -> User:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from django.conf import settings
 from django.test import Client
 
 from core.actors import Actor, system_actor
@@ -69,13 +70,21 @@ def host_of(tenant: Tenant) -> str:
     return f"{tenant.slug}.test"
 
 
-def browser(host: str, user: User | None = None, *, raises: bool = True) -> Client:
+def browser(host: str, user: User | None = None, *, checks_csrf: bool = False) -> Client:
     """Return a client of a host, signed in where a person is given."""
-    client = Client(headers={"host": host}, raise_request_exception=raises)
+    client = Client(headers={"host": host})
     if user is not None:
-        answer = client.post("/api/v1/auth/session", {"email": user.email, "password": PASSWORD}, "application/json")
-        assert answer.status_code == 200, answer.content
+        sign_in(client, user)
+    client.handler.enforce_csrf_checks = checks_csrf
     return client
+
+
+def sign_in(client: Client, user: User, password: str = PASSWORD) -> bool:
+    """Sign a person in through the form of the administration and say whether it worked."""
+    client.post("/admin/login/", {"username": user.email, "password": password})
+    return settings.SESSION_COOKIE_NAME in client.cookies and bool(
+        client.cookies[settings.SESSION_COOKIE_NAME].value
+    )
 
 
 def program(host: str, key: str, **headers: str) -> Client:

@@ -149,7 +149,8 @@ async def test_asynchronous_views_keep_the_scope_too(tenant: Tenant) -> None:
     async def view(request: HttpRequest) -> StreamingHttpResponse:
         async def parts():  # type: ignore[no-untyped-def]  # an asynchronous generator of texts
             for _ in range(2):
-                yield [domain.host async for domain in Domain.objects.all()][0]
+                domain = await Domain.objects.aget()
+                yield domain.host
 
         return StreamingHttpResponse(parts())
 
