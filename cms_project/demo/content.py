@@ -70,6 +70,11 @@ def article_schema(topics: list[str]) -> dict[str, Any]:
     }
 
 
+def content_folder(slug: str) -> Path:
+    """Return where a demo tenant's files are."""
+    return FOLDER / slug
+
+
 def seed_content(*, folder: Path, articles_title: str, articles_description: str) -> int:
     """Make the collections of the tenant in scope and publish the files of `folder`; return how many articles.
 
