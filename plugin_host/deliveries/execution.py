@@ -12,6 +12,7 @@ from django.db import Error as DatabaseError
 from django.db import connections
 
 from core.actors import system_actor
+from core.errors import TenantryError
 from core.logging import get_logger
 from core.scope import Scope, tenant_scope
 from plugin_host.deliveries.backoff import MAX_FAILURES, wait_seconds
@@ -92,8 +93,12 @@ def punish_blocking_hook(delivery: ClaimedDelivery | None) -> None:
 
 
 def _pause(delivery: ClaimedDelivery, reason: str) -> None:
-    with tenant_scope(delivery.tenant_id, slug=delivery.tenant_slug, actor=system_actor("worker")):
-        pause_plugin(delivery.plugin, reason=reason)
+    try:
+        with tenant_scope(delivery.tenant_id, slug=delivery.tenant_slug, actor=system_actor("worker")):
+            pause_plugin(delivery.plugin, reason=reason)
+    except TenantryError as error:
+        # Switched off or taken out meanwhile: then nothing of it runs anyway.
+        logger.warning("Plugin %s could not be paused: %s", delivery.plugin, error)
 
 
 def result_of_run(delivery: ClaimedDelivery, run: HookRun) -> AttemptResult:
