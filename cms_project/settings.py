@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "tenants.middleware.TenantMiddleware",
     "core.security_headers.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "core.api.delivery_middleware.DeliveryMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

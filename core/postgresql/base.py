@@ -18,6 +18,7 @@ implicit transaction).
 
 from __future__ import annotations
 
+import select
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
@@ -277,6 +278,27 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return ServerSideCursor(
             self.connection, name=name, scrollable=False, withhold=self.connection.autocommit
         )
+
+    def is_usable(self) -> bool:
+        """Say whether the server still holds the connection, without asking it.
+
+        A server that has gone has closed its end, which makes the socket readable. Django sends a statement before
+        each request instead, which costs as much as the request's own. A link that died without a word is not
+        noticed here but by the next statement; TCP keep-alive bounds how long that takes.
+        """
+        connection = self.connection
+        if connection is None or connection.closed:
+            return False
+        if connection.in_transaction:
+            return True
+        readable, _, _ = select.select([connection.fileno()], [], [], 0)
+        if not readable:
+            return True
+        try:
+            connection.pgconn.consume_input()
+        except psycopg.Error:
+            return False
+        return not connection.closed
 
     def _close(self) -> Any:
         if self.pool and self.connection is not None and not self.connection.closed:
