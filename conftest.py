@@ -4,4 +4,4 @@ from tests.servers import ensure_servers
 
 ensure_servers()
 
-pytest_plugins = ["tests.fixtures"]
+pytest_plugins = ["plugin_host.testing", "tests.fixtures"]

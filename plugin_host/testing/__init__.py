@@ -85,10 +85,9 @@ async def async_client(tenant: Tenant) -> AsyncIterator[httpx.AsyncClient]:
     """An `httpx.AsyncClient` that talks to the application in this process, at the tenant's host."""
     from plugin_host.testing import host
 
-    transport = httpx.ASGITransport(app=host.application())
+    transport = httpx.ASGITransport(app=host.application)
     async with httpx.AsyncClient(transport=transport, base_url=f"http://{tenant.slug}.test") as opened:
         yield opened
-    await host.close_connections()
 
 
 @pytest.fixture

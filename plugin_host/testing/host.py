@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.apps import apps
 from django.core.asgi import get_asgi_application
 from django.db import connections
 
@@ -28,11 +29,11 @@ from plugin_host.deliveries.execution import run_delivery
 from plugin_host.deliveries.finishing import AttemptResult, finish_attempts
 from plugin_host.dispatch.binding import plugin_actor
 from plugin_host.errors import PluginError
+from plugin_host.loading.app_config import PluginAppConfig
 from plugin_host.models import Delivery
-from plugin_host.registry import loaded_plugins
 from plugin_host.runtime_state import plugin_run
 from plugin_host.services import enable_plugin as switch_on
-from plugin_host.services import save_config, set_secret
+from plugin_host.services import save_config, save_secrets
 from plugin_host.state import tenant_plugins
 from tenants.models import Domain, Tenant
 from tenants.services.keys import create_api_key
@@ -103,15 +104,14 @@ def headers_of_new_member(tenant: Tenant, *, role: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key.text}"}
 
 
-@cache
-def application() -> Any:
-    """Return the ASGI application; building it takes a while."""
-    return get_asgi_application()
+_handler = cache(get_asgi_application)
 
 
-async def close_connections() -> None:
-    """Close what requests of this test opened on their thread."""
-    await sync_to_async(connections.close_all)()
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """The ASGI application; each request has one thread for its blocking parts, whose connection ends with it."""
+    async with ThreadSensitiveContext():
+        await _handler()(scope, receive, send)
+        await sync_to_async(connections.close_all)()
 
 
 def enable_plugin(
@@ -124,17 +124,17 @@ def enable_plugin(
     """Switch a plugin on for a tenant, with this configuration and these secrets."""
     with tenant_scope(tenant.pk, slug=tenant.slug, actor=_ACTOR):
         if config:
-            save_config(plugin_id=plugin_id, config=dict(config))
-        for name, value in (secrets or {}).items():
-            set_secret(plugin_id=plugin_id, name=name, value=value)
-        switch_on(plugin_id=plugin_id)
+            save_config(plugin_id, config)
+        if secrets:
+            save_secrets(plugin_id, secrets)
+        switch_on(plugin_id)
 
 
 def plugin_at(path: Path) -> str | None:
     """Return the plugin whose package, or whose distribution, a test file lies in."""
-    for plugin in loaded_plugins().plugins.values():
-        if plugin.path is not None and path.is_relative_to(_home(plugin.path)):
-            return plugin.id
+    for config in apps.get_app_configs():
+        if isinstance(config, PluginAppConfig) and path.is_relative_to(_home(Path(config.path))):
+            return config.plugin_id
     return None
 
 
