@@ -27,7 +27,7 @@ class PluginFolderLoader(BaseLoader):
     def get_template(self, template_name: str, skip: list[Origin] | None = None) -> Template:
         loader = self._of_running_plugin()
         if loader is None:
-            raise TemplateDoesNotExist(template_name, backend=self.engine)
+            raise TemplateDoesNotExist(template_name)
         return loader.get_template(template_name, skip)
 
     def get_template_sources(self, template_name: str) -> Iterator[Origin]:

@@ -15,3 +15,7 @@ os.environ.update(
 )
 
 from cms_project.settings import *  # noqa: F403  # the environment comes first
+from cms_project.settings import INSTALLED_APPS
+
+# mypy's Django plugin keeps the settings as JSON, where plugins' apps have to be names.
+INSTALLED_APPS = [app if isinstance(app, str) else app.name for app in INSTALLED_APPS]

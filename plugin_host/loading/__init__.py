@@ -1,0 +1,8 @@
+"""Loading plugins so that none of them takes the site down.
+
+app_config   the Django app of a plugin; settings ask it for INSTALLED_APPS
+verdicts     which plugins may be loaded, kept by the hash of their code
+probe        the subprocess that tries them
+plugin       one plugin, from package to registrations
+loader       all plugins of a process, in order, each isolated
+"""

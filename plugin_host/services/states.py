@@ -1,0 +1,146 @@
+"""On, off, paused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from core.errors import Conflict, FieldError, Invalid
+from plugin_host.loading.plugin import LoadedPlugin
+from plugin_host.models.settings import PluginSettings, PluginState
+from plugin_host.registry import loaded_plugins
+from plugin_host.services.changing import changing_plugin
+from plugin_host.state import applied_migrations, faults_if_on, unapplied_migrations
+
+
+def enable_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSettings:
+    """Switch a plugin on for the tenant in scope; in every process with its next hook, request or page.
+
+    A plugin that is on already stays as it is.
+
+    Raises:
+        NotFound: There is no such plugin, or it could not be loaded; the message says why.
+        Conflict: It is paused, or its migrations were not run.
+        Invalid: Configuration or secrets are missing or wrong: pointers `/config/…` and `/secrets/…`.
+    """
+    with changing_plugin(plugin_id, now=now) as change:
+        row = change.row
+        if row.state == PluginState.ENABLED:
+            return row
+        if row.state == PluginState.PAUSED:
+            raise Conflict(f"Plugin {plugin_id} is paused: resume it.", code="plugin_paused")
+        _require_able(loaded_plugins().get(plugin_id), row)
+        row.state = PluginState.ENABLED
+        change.note("plugin.enabled", event="plugin.enabled")
+        return row
+
+
+def disable_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSettings:
+    """Switch a plugin off for the tenant in scope; configuration and secrets are kept.
+
+    Raises:
+        NotFound: There is no such plugin.
+    """
+    with changing_plugin(plugin_id, now=now) as change:
+        row = change.row
+        if row.state == PluginState.DISABLED:
+            return row
+        was_on = row.state in (PluginState.ENABLED, PluginState.PAUSED)
+        row.state = PluginState.DISABLED
+        _end_pause(row)
+        change.note("plugin.disabled", event="plugin.disabled" if was_on else None)
+        return row
+
+
+def pause_plugin(
+    plugin_id: str, *, reason: str = "", until: datetime | None = None, now: datetime | None = None
+) -> PluginSettings:
+    """Keep a plugin from running for the tenant in scope; what it is owed waits meanwhile.
+
+    Args:
+        until: When it goes on by itself; None until somebody resumes it.
+
+    Raises:
+        NotFound: There is no such plugin.
+        Conflict: It is not on.
+        Invalid: `until` has passed.
+    """
+    with changing_plugin(plugin_id, now=now) as change:
+        row = change.row
+        if row.state not in (PluginState.ENABLED, PluginState.PAUSED):
+            raise Conflict(
+                f"Plugin {plugin_id} is not on, so it cannot be paused.", code="plugin_not_enabled"
+            )
+        if until is not None and until <= change.now:
+            passed = FieldError(pointer="/until", message="This time has passed.", code="past")
+            raise Invalid("A pause ends in the future.", errors=[passed])
+        row.state = PluginState.PAUSED
+        row.paused_reason, row.paused_until = reason[:500], until
+        row.paused_at, row.paused_by = change.now, change.actor.label[:254]
+        change.note(
+            "plugin.paused",
+            detail={"reason": row.paused_reason, "until": until.isoformat() if until is not None else None},
+        )
+        return row
+
+
+def resume_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSettings:
+    """End a pause; what the plugin is owed is delivered now.
+
+    Raises:
+        NotFound: There is no such plugin.
+        Conflict: It is off.
+    """
+    with changing_plugin(plugin_id, now=now) as change:
+        row = change.row
+        if row.state == PluginState.ENABLED:
+            return row
+        if row.state != PluginState.PAUSED:
+            raise Conflict(f"Plugin {plugin_id} is off: enable it.", code="plugin_not_enabled")
+        row.state = PluginState.ENABLED
+        _end_pause(row)
+        change.note("plugin.resumed")
+        return row
+
+
+def set_fail_open(plugin_id: str, fail_open: bool, *, now: datetime | None = None) -> PluginSettings:
+    """Say whether the plugin's gates let an operation through when they fail, instead of refusing it.
+
+    Raises:
+        NotFound: There is no such plugin.
+    """
+    with changing_plugin(plugin_id, now=now) as change:
+        if change.row.fail_open != fail_open:
+            change.row.fail_open = fail_open
+            change.note("plugin.fail_open_changed", detail={"fail_open": fail_open})
+        return change.row
+
+
+def _require_able(plugin: LoadedPlugin, row: PluginSettings) -> None:
+    unapplied = unapplied_migrations(plugin, applied_migrations([plugin]))
+    if unapplied is not None:
+        raise Conflict(unapplied.message, code="needs_migrate")
+    if faults := faults_if_on(plugin, row):
+        raise Invalid(
+            f"Plugin {plugin.id} cannot be enabled yet: {_in_words(faults)}.",
+            code="plugin_not_configured",
+            errors=faults,
+        )
+
+
+def _in_words(faults: Sequence[FieldError]) -> str:
+    return "; ".join(_fault_in_words(fault) for fault in faults)
+
+
+def _fault_in_words(fault: FieldError) -> str:
+    _, part, *rest = fault.pointer.split("/")
+    name = "/".join(rest)
+    if fault.code == "required":
+        return f"the secret {name} is not set" if part == "secrets" else f"{name} is not configured"
+    what = f"the secret {name}" if part == "secrets" else name or "the configuration"
+    return f"{what}: {fault.message.rstrip('.')}"
+
+
+def _end_pause(row: PluginSettings) -> None:
+    row.paused_reason = row.paused_by = ""
+    row.paused_at = row.paused_until = None
