@@ -242,7 +242,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop in the order in which work flows: no new requests, no new schedules, then the work, then the servers."""
-        if self.children:
+        if self.signals:
             self.console.say("Stopping. Ctrl-C again ends everything at once.")
         order = {"web": 0, "beat": 1, "worker": 2}
         for child in sorted(self.children, key=lambda each: order.get(each.name, 1)):
@@ -253,7 +253,7 @@ class Supervisor:
             child.kill()
         for server in reversed(self.servers):
             server.stop()
-        if self.children:
+        if self.signals:
             self.console.say("Stopped.")
 
     def _wait_for(self, children: Sequence[Child], seconds: float) -> None:

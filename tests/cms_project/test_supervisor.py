@@ -442,6 +442,7 @@ def test_processes_stop_in_the_order_in_which_work_flows(
         stop(child)
 
     monkeypatch.setattr(Child, "ask_to_stop", note_and_stop)
+    supervisor.signals = 1
 
     supervisor.stop()
 
