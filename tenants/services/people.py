@@ -12,7 +12,7 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.utils import timezone
 
-from core.errors import FieldError, Invalid
+from core.errors import FieldError, Invalid, NotFound
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
 from tenants.models import Credential, RefreshToken, Session, User
@@ -90,4 +90,20 @@ def make_operator(*, email: str, password: str, name: str = "") -> User:
         user.is_staff = user.is_superuser = True
         user.save(update_fields=["is_staff", "is_superuser"])
         set_password(user=user, password=password)
+    return user
+
+
+def unmake_operator(*, email: str) -> User:
+    """Make an operator an ordinary person again, end their sign-ins at the platform, and return them.
+
+    Raises:
+        NotFound: Nobody of that address is one.
+    """
+    with platform_scope(PlatformWork.PEOPLE), transaction.atomic():
+        user = User.objects.filter(email=email.strip().lower(), is_staff=True).first()
+        if user is None:
+            raise NotFound(f"{email} is no operator.", code="operator_not_found")
+        user.is_staff = user.is_superuser = False
+        user.save(update_fields=["is_staff", "is_superuser"])
+        Session.objects.filter(user=user, tenant=None).delete()
     return user
