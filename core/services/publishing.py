@@ -17,6 +17,7 @@ from core.errors import Conflict, FieldError, Invalid
 from core.models import Collection, FieldValue, PublishedSnapshot, Record
 from core.models.record import RecordState
 from core.rendering.body import Body, render_body
+from core.schema_keywords import properties
 from core.scope import current_actor
 from core.selectors.content_state import ContentState, state_of_record, timestamp
 from core.selectors.records import missing_targets, record_with_id
@@ -164,8 +165,14 @@ def delivery_document(state: ContentState) -> dict[str, Any]:
         "published_at": timestamp(state.published_at),
         "updated_at": timestamp(state.updated_at),
         "created_at": timestamp(state.created_at),
-        "data": dict(state.data),
+        "data": _in_schema_order(state),
     }
+
+
+def _in_schema_order(state: ContentState) -> dict[str, Any]:
+    """The fields as the schema names them; jsonb keeps an order of its own."""
+    named = [name for name in properties(state.schema) if name in state.data]
+    return {name: state.data[name] for name in (*named, *state.data)}
 
 
 def _check_publishable(record: Record) -> None:

@@ -9,6 +9,8 @@ from django.core.management import CommandError, call_command
 
 from cms_project import demo
 from cms_project.demo import seed
+from cms_project.demo.content import FOLDER
+from cms_project.demo.plugins import switch_on
 from cms_project.demo.tenants import PASSWORD, TENANTS, DemoPlugin
 from core.errors import Conflict
 from core.models import Event, PublishedSnapshot
@@ -25,7 +27,7 @@ def own_demo(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     tenants = tuple(replace(demo_tenant, slug=name) for demo_tenant, name in zip(TENANTS, names, strict=True))
     monkeypatch.setattr(seed, "TENANTS", tenants)
     folder = dict(zip(names, contents, strict=True))
-    monkeypatch.setattr(seed, "content_folder", lambda slug: demo.content.FOLDER / folder[slug])
+    monkeypatch.setattr(seed, "content_folder", lambda slug: FOLDER / folder[slug])
     return names
 
 
@@ -56,7 +58,7 @@ def test_seed_refuses_where_a_tenant_is_there(own_demo: list[str]) -> None:
 def test_plugin_that_is_not_installed_stays_off_and_is_named(in_tenant: Tenant) -> None:
     out = StringIO()
 
-    seed.switch_on([DemoPlugin(plugin_id="no-such-plugin")], out)
+    switch_on([DemoPlugin(plugin_id="no-such-plugin")], out)
 
     assert out.getvalue().startswith("The plugin no-such-plugin stays off: ")
 
