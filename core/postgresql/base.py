@@ -291,13 +291,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return False
         if connection.in_transaction:
             return True
-        readable, _, _ = select.select([connection.fileno()], [], [], 0)
-        if not readable:
-            return True
-        try:
-            connection.pgconn.consume_input()
-        except psycopg.Error:
-            return False
+        # A last message of the server comes first, then the end; notices alone leave nothing more to read.
+        while select.select([connection.fileno()], [], [], 0)[0]:
+            try:
+                connection.pgconn.consume_input()
+            except psycopg.Error:
+                return False
         return not connection.closed
 
     def _close(self) -> Any:

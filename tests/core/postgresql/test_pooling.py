@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,9 +103,12 @@ def pgbouncer(tmp_path: Path) -> Iterator[DatabaseWrapper]:
 
 
 def _wait_for_socket(path: Path, process: subprocess.Popen[bytes]) -> None:
-    while not path.exists():
+    while True:
         if process.poll() is not None:
             raise AssertionError(process.communicate()[1].decode())
+        with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
+            probe.connect(str(path))
+            return
 
 
 def test_pgbouncer_clients_sharing_a_connection_never_mix(
