@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from django.contrib.auth.hashers import make_password
@@ -20,11 +21,17 @@ PLATFORM_HOST = "platform.test"
 SignIn = Callable[..., Client]
 
 
+@cache
+def hashed_password() -> str:
+    """`PASSWORD` as it is stored; hashing is slow on purpose, so it is done once."""
+    return make_password(PASSWORD)
+
+
 def make_person(*, tenant: Tenant | None = None, role: str = "owner", **fields: object) -> User:
     """Make a person with `PASSWORD`, a member of the tenant where one is given."""
     with platform_scope(PlatformWork.TENANT_DIRECTORY, actor=system_actor("tests")):
         user = User.objects.create(email=f"{secrets.token_hex(6)}@people.test", **fields)
-        Credential.objects.create(user=user, password=make_password(PASSWORD, hasher="pbkdf2_sha256"))
+        Credential.objects.create(user=user, password=hashed_password())
         if tenant is not None:
             Membership.objects.create(tenant=tenant, user=user, role=role)
     return user

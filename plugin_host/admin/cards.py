@@ -1,0 +1,152 @@
+"""A plugin as people see it in the admin: its state in words, and what can be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.urls import reverse
+from django.utils.timezone import localtime
+
+from core.admin.icons import FALLBACK, glyph
+from plugin_host.loading.plugin import LoadedPlugin
+from plugin_host.models.settings import PluginState
+from plugin_host.registry import LoadedPlugins
+from plugin_host.state import PluginStatus, TenantPlugin, TenantPlugins
+
+_LABELS: Final[Mapping[PluginStatus, tuple[str, str]]] = {
+    PluginStatus.AVAILABLE: ("Available", ""),
+    PluginStatus.ENABLED: ("On", "is-good"),
+    PluginStatus.PAUSED: ("Paused", "is-warn"),
+    PluginStatus.DISABLED: ("Off", ""),
+    PluginStatus.BROKEN: ("Broken", "is-bad"),
+    PluginStatus.NEEDS_INSTALL: ("Needs installing", "is-bad"),
+    PluginStatus.NEEDS_MIGRATE: ("Needs migrating", "is-bad"),
+    PluginStatus.NEEDS_ATTENTION: ("Needs attention", "is-warn"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A change of state that a person can ask for."""
+
+    name: str
+    label: str
+    is_primary: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginCard:
+    """What the list and the head of each page show of a plugin.
+
+    Args:
+        look: How the state's badge looks.
+        reason: Why it is as it is, in one sentence.
+        url: Its own page; empty for one that is not loaded at all.
+    """
+
+    id: str
+    name: str
+    version: str
+    author: str
+    description: str
+    icon: str
+    state_label: str
+    look: str
+    reason: str
+    steps: tuple[Step, ...]
+    url: str
+    state_url: str
+
+
+def plugin_cards(plugins: TenantPlugins, *, may_manage: bool) -> list[PluginCard]:
+    """Return every plugin that there is for the tenant, those that are on first."""
+    names = dict.fromkeys([*plugins, *plugins.loaded.failures])
+    cards = [plugin_card(name, plugins, may_manage=may_manage) for name in names]
+    return sorted(cards, key=lambda card: (card.look != "is-good", card.name.casefold()))
+
+
+def plugin_card(plugin_id: str, plugins: TenantPlugins, *, may_manage: bool) -> PluginCard:
+    """Return one plugin's card; the id must be known."""
+    entry, loaded = plugins.get(plugin_id), plugins.loaded.plugins.get(plugin_id)
+    status = entry.status if entry is not None else PluginStatus(plugins.loaded.failures[plugin_id].status)
+    label, look = _LABELS[status]
+    title, version, author, description = _about(plugin_id, plugins.loaded)
+    return PluginCard(
+        id=plugin_id,
+        name=title,
+        version=version,
+        author=author,
+        description=description,
+        icon=_icon(loaded),
+        state_label=label,
+        look=look,
+        reason=_reason(plugin_id, entry, plugins.loaded),
+        steps=_steps(entry, status) if may_manage and entry is not None else (),
+        url=reverse("admin:plugin", args=[plugin_id]),
+        state_url=reverse("admin:plugin_state", args=[plugin_id]),
+    )
+
+
+def _about(plugin_id: str, loaded: LoadedPlugins) -> tuple[str, str, str, str]:
+    if (plugin := loaded.plugins.get(plugin_id)) is not None:
+        about = plugin.metadata
+        return about.name, about.version, about.author, about.description
+    if (failure := loaded.failures.get(plugin_id)) is not None:
+        return failure.title or plugin_id, failure.version, "", ""
+    return plugin_id, "", "", ""
+
+
+def _icon(plugin: LoadedPlugin | None) -> str:
+    pages = plugin.registrations.admin_pages if plugin is not None else []
+    return glyph(pages[0].icon) if pages else FALLBACK
+
+
+def _reason(plugin_id: str, entry: TenantPlugin | None, loaded: LoadedPlugins) -> str:
+    if entry is None:
+        return loaded.failures[plugin_id].message
+    if entry.problems:
+        return " ".join(problem.message for problem in entry.problems)
+    if entry.errors:
+        return " ".join(f"{error.pointer}: {error.message}" for error in entry.errors)
+    if entry.status is PluginStatus.PAUSED:
+        until = f" until {localtime(entry.paused_until):%Y-%m-%d %H:%M}" if entry.paused_until else ""
+        since = f" since {localtime(entry.paused_at):%Y-%m-%d %H:%M}" if entry.paused_at else ""
+        by = f" by {entry.paused_by}" if entry.paused_by else ""
+        why = f": {entry.paused_reason}" if entry.paused_reason else "."
+        return f"Paused{by}{since}{until}{why}"
+    return ""
+
+
+def _steps(entry: TenantPlugin, status: PluginStatus) -> tuple[Step, ...]:
+    disable = Step(name="disable", label="Switch off")
+    if entry.state is PluginState.ENABLED:
+        return (Step(name="pause", label="Pause"), disable)
+    if entry.state is PluginState.PAUSED:
+        return (Step(name="resume", label="Resume", is_primary=True), disable)
+    if status in (PluginStatus.BROKEN, PluginStatus.NEEDS_INSTALL):
+        return ()
+    return (Step(name="enable", label="Switch on", is_primary=True),)
+
+
+def about_facts(plugin: LoadedPlugin | None, entry: TenantPlugin | None) -> list[tuple[str, Any]]:
+    """Return the name and value of what else is worth knowing."""
+    facts: list[tuple[str, Any]] = []
+    if plugin is not None:
+        about = plugin.metadata
+        facts += [
+            ("Id", about.id),
+            ("Version", about.version),
+            ("Author", about.author),
+            ("Calls", ", ".join(about.hosts)),
+            (
+                "Needs",
+                ", ".join(f"{need.plugin_id} {need.specifier}".strip() for need in about.requires_plugins),
+            ),
+            ("Found through", plugin.source),
+        ]
+    if entry is not None and entry.changed_at is not None:
+        when = f"{localtime(entry.changed_at):%Y-%m-%d %H:%M}"
+        facts.append(("Changed", f"{when} by {entry.changed_by}" if entry.changed_by else when))
+    return [(name, value) for name, value in facts if value]

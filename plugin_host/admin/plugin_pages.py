@@ -1,0 +1,110 @@
+"""The pages that plugins add to a tenant's admin, and their lines in the menu."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import async_to_sync
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template.response import SimpleTemplateResponse
+from django.urls import reverse
+
+from core.actors import is_allowed
+from core.admin.frame import MenuItem
+from core.admin.icons import glyph
+from core.scope import current_actor, require_tenant
+from plugin_host.context import AdminPage
+from plugin_host.runtime_state import plugin_run
+from plugin_host.state import TenantPlugin, TenantPlugins, tenant_plugins
+from tenants.admin_site import tenant_site
+
+DEFAULT_TEMPLATE = "page.html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPage:
+    """A page of a plugin that is on for the tenant in scope."""
+
+    entry: TenantPlugin
+    page: AdminPage
+
+    @property
+    def own_address(self) -> str:
+        return reverse("admin:plugin_page", args=[self.page.nav_id])
+
+    @property
+    def link(self) -> str:
+        """Where the menu leads: the page itself, or an address elsewhere on the host."""
+        is_own = self.page.url.rstrip("/") == self.own_address.rstrip("/") or not self.page.url
+        return self.own_address if is_own else self.page.url
+
+
+def plugins_in_scope() -> TenantPlugins:
+    """Return what every plugin is for the tenant in scope."""
+    tenant_id = require_tenant().tenant_id
+    assert isinstance(tenant_id, UUID)  # require_tenant refuses otherwise
+    return tenant_plugins(tenant_id)
+
+
+def shown_pages() -> Iterator[ShownPage]:
+    """Return the pages of the plugins that run for the tenant in scope."""
+    plugins = plugins_in_scope()
+    for entry in plugins.values():
+        plugin = plugins.loaded.plugins.get(entry.plugin_id)
+        if plugin is not None and entry.runs:
+            for page in plugin.registrations.admin_pages:
+                yield ShownPage(entry=entry, page=page)
+
+
+def page_items(request: HttpRequest) -> list[MenuItem]:
+    """Return the menu lines of all plugin pages."""
+    if not is_allowed(current_actor(), "plugin.use"):
+        return []
+    return [
+        MenuItem(
+            title=shown.page.label,
+            link=shown.link,
+            icon=glyph(shown.page.icon),
+            active=request.path.rstrip("/") == shown.link.rstrip("/"),
+        )
+        for shown in shown_pages()
+    ]
+
+
+def plugin_page(request: HttpRequest, nav_id: str) -> HttpResponse:
+    """Show a plugin's page: what its view answers, or its `templates/page.html`.
+
+    The view runs as the plugin, and its templates inside the admin's frame.
+    """
+    shown = next((one for one in shown_pages() if one.page.nav_id == nav_id), None)
+    if shown is None:
+        raise Http404("There is no such page, or its plugin is off.")
+    if not is_allowed(current_actor(), "plugin.use"):
+        raise PermissionDenied
+    request.frame_site = tenant_site  # type: ignore[attr-defined]  # read by core.admin.frame.frame_context
+    request.frame_extra = {"active": nav_id, "title": shown.page.label, "has_permission": True}  # type: ignore[attr-defined]  # the same
+    with plugin_run(shown.entry.run(hook=f"page:{nav_id}")):
+        response = _answer(request, shown.page)
+        if isinstance(response, SimpleTemplateResponse):
+            # Templates are looked up while they are drawn, in the folder of the plugin that runs.
+            response.render()
+    return response
+
+
+def _answer(request: HttpRequest, page: AdminPage) -> HttpResponse:
+    if page.view is None:
+        context: dict[str, Any] = {"request": request, "user": request.user, "active": page.nav_id}
+        return render(request, DEFAULT_TEMPLATE, context)
+    answer = page.view(request)
+    response: HttpResponse = async_to_sync(_awaited)(answer) if isawaitable(answer) else answer
+    return response
+
+
+async def _awaited(answer: Awaitable[HttpResponse]) -> HttpResponse:
+    return await answer
