@@ -43,6 +43,10 @@ PLUGINS_DIR = Path(env.str("PLUGINS_DIR", default=str(BASE_DIR / "plugins")))
 # host:port patterns that plugins may call although they are not public addresses, for development and tests
 OUTBOUND_ALLOW: list[str] = env.list("OUTBOUND_ALLOW", default=[])
 
+# How many hooks one worker process runs beside each other, and after how long a silence its work is given to others.
+DELIVERY_SLOTS = env.int("DELIVERY_SLOTS", default=32)
+DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", default=25)
+
 INSTALLED_APPS: list[Any] = [
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin",
@@ -248,3 +252,5 @@ LOGGING = logging_config(style=LOG_FORMAT, level=LOG_LEVEL)
 
 # Last of all: a plugin's package may read settings while it is imported. What cannot be loaded is left out whole.
 INSTALLED_APPS += plugin_app_configs(plugins_dir=PLUGINS_DIR, var_dir=VAR_DIR)
+# Refused requests are ordinary; the access log has them.
+LOGGING["loggers"]["django.request"] = {"level": "ERROR"}

@@ -12,7 +12,7 @@ from cms_project.supervisor.options import Options
 
 # A first request may load much; a request that takes longer is given up and made again.
 REQUEST_SECONDS: Final = 20.0
-REQUEST: Final = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+REQUEST: Final = b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 

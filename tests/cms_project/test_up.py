@@ -83,7 +83,7 @@ def free_port() -> int:
 
 
 def status(port: int) -> int:
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/health/live", headers={"Host": "localhost"})
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/livez", headers={"Host": "localhost"})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:
             code: int = answer.status
