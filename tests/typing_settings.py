@@ -16,6 +16,9 @@ os.environ.update(
 
 from cms_project.settings import *  # noqa: F403  # the environment comes first
 from cms_project.settings import INSTALLED_APPS
+from plugin_host.loading.app_config import installed
 
-# mypy's Django plugin keeps the settings as JSON, where plugins' apps have to be names.
-INSTALLED_APPS = [app if isinstance(app, str) else app.name for app in INSTALLED_APPS]
+# mypy's Django plugin keeps the settings as JSON, where plugins' apps have to be names. The probe of the plugins, which
+# reads these settings too, needs the apps themselves.
+if installed.configure_probe is None:
+    INSTALLED_APPS = [app if isinstance(app, str) else app.name for app in INSTALLED_APPS]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import QuerySet
 from django.urls import URLPattern, path
@@ -18,17 +17,14 @@ from .models import Task
 if TYPE_CHECKING:
     from plugin_host.context import PluginContext
 
+_MANY: Final[dict[str, Any]] = {"get": "list", "post": "create"}
+_ONE: Final[dict[str, Any]] = {"get": "retrieve", "patch": "partial_update", "delete": "destroy"}
+
 
 def urlpatterns(ctx: PluginContext) -> list[URLPattern]:
-    """Return the routes. The views keep `ctx.get_setting`, because settings are read when a request comes."""
-    many, one = (
-        {"get": "list", "post": "create"},
-        {"get": "retrieve", "patch": "partial_update", "delete": "destroy"},
-    )
-    return [
-        path("tasks", TaskViewSet.as_view(many, get_setting=ctx.get_setting), name="tasks"),
-        path("tasks/<uuid:pk>", TaskViewSet.as_view(one, get_setting=ctx.get_setting), name="task"),
-    ]
+    """Return the routes. The views keep `ctx`, because settings are read when a request comes."""
+    many, one = TaskViewSet.as_view(_MANY, plugin=ctx), TaskViewSet.as_view(_ONE, plugin=ctx)
+    return [path("tasks", many, name="tasks"), path("tasks/<uuid:pk>", one, name="task")]
 
 
 class TaskSerializer(ModelSerializer[Task]):
@@ -53,7 +49,7 @@ class TaskViewSet(
     # A person has as many as `max_tasks_per_user` allows, so the list is the answer, as in the tutorial.
     pagination_class = None
     queryset = Task.objects.all()
-    get_setting: Callable[..., Any] | None = None
+    plugin: PluginContext = None  # type: ignore[assignment]  # `as_view` brings it
 
     def get_queryset(self) -> QuerySet[Task]:
         return Task.objects.filter(user=self.request.user.pk).order_by("-created_at", "-id")
@@ -64,7 +60,7 @@ class TaskViewSet(
                 "Tasks belong to people, and this key belongs to none: sign in, or use a personal key.",
                 code="no_person",
             )
-        limit = self.get_setting("max_tasks_per_user", default=100)
+        limit = self.plugin.get_setting("max_tasks_per_user", default=100)
         if self.get_queryset().count() >= limit:
             raise PluginError(
                 f"You have {limit} tasks, which is the limit: delete one first, or ask an administrator to raise it.",
