@@ -18,6 +18,7 @@ implicit transaction).
 
 from __future__ import annotations
 
+import re
 import select
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -44,8 +45,8 @@ else:
 ScopeMode = Literal["session", "transaction", "owner"]
 Setting = tuple[str, str]  # (role, tenant id or "")
 
-# Statements after which the server may have forgotten role and tenant: ROLLBACK, ABORT, RESET, DISCARD, SET.
-_UNSETTLING = frozenset({"rol", "abo", "res", "dis", "set"})
+# Words after which the server may have forgotten role and tenant. One too many costs a round trip, no more.
+_UNSETTLING = re.compile(r"rollback|abort|reset|discard|set_config|\bset\s+(?:session|local|role)", re.IGNORECASE)
 
 
 def _wanted_setting(scope: Scope | None) -> Setting:
@@ -169,7 +170,7 @@ class Cursor(_SyncedCursor, _DjangoCursor):
             super().execute(query, params, prepare=prepare, binary=binary)
         else:
             self._execute_behind_setting(pending, query, params)
-        if isinstance(query, str) and query[:3].lower() in _UNSETTLING:
+        if not isinstance(query, str) or _UNSETTLING.search(query):
             connection.forget()
         return self
 

@@ -125,6 +125,29 @@ def test_raw_rollback_statement_is_noticed(tenant: Tenant, other_tenant: Tenant)
         assert raw_names() == ["theirs"]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SAVEPOINT a; SELECT 1; ROLLBACK TO SAVEPOINT a",
+        "SELECT 1; rollback",
+        "RESET ROLE",
+        "SET ROLE NONE",
+        "DISCARD TEMP",
+        "SELECT set_config('app.tenant_id', '', false)",
+    ],
+)
+def test_statement_that_unsettles_the_connection_is_noticed(
+    tenant: Tenant, other_tenant: Tenant, statement: str
+) -> None:
+    with tenant_scope(tenant.id):
+        assert raw_names() == ["ours"]
+    with tenant_scope(other_tenant.id), connection.cursor() as cursor:
+        cursor.execute(f"BEGIN; {statement}; COMMIT" if "SAVEPOINT" in statement else statement)
+        assert raw_names() == ["theirs"]
+        cursor.execute(psycopg.sql.SQL("RESET ROLE"))
+        assert raw_names() == ["theirs"]
+
+
 def test_psycopg_transaction_that_fails_is_noticed(tenant: Tenant, other_tenant: Tenant) -> None:
     with tenant_scope(tenant.id):
         assert raw_names() == ["ours"]
