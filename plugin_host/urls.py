@@ -1,4 +1,4 @@
-"""Where plugins answer: their routes, below `/api/v1/plugins/`, and the API that manages them."""
+"""Where plugins answer: their routes, below `/api/v1/plugins/`."""
 
 from __future__ import annotations
 

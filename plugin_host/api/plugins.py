@@ -1,0 +1,290 @@
+"""`admin/plugins`: a tenant's plugins, their state, settings, secrets and deliveries."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast, get_args
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.actors import authorize
+from core.api.bodies import MOMENT, TEXT, Body, moment, object_schema
+from core.api.documents import page_schema
+from core.api.views import ApiView, bad_parameter, etag_of, expected_version
+from core.errors import Malformed
+from core.schema_keywords import as_uuid
+from core.scope import current_actor, current_scope
+from plugin_host.api.documents import (
+    DELIVERY,
+    DELIVERY_DETAILS,
+    PLUGIN_DETAILS,
+    PLUGINS,
+    SECRET,
+    SECRETS,
+    SETTINGS,
+    delivery_details,
+    delivery_document,
+)
+from plugin_host.deliveries.replaying import replay_delivery
+from plugin_host.deliveries.selectors import (
+    MAX_PAGE,
+    DeliveryState,
+    deliveries,
+    delivery_with_attempts,
+)
+from plugin_host.selectors.plugins import (
+    platform_settings_document,
+    plugin_details,
+    plugin_documents,
+    plugin_named,
+    secret_documents,
+    settings_document,
+)
+from plugin_host.services import (
+    delete_secret,
+    disable_plugin,
+    enable_plugin,
+    pause_plugin,
+    resume_plugin,
+    save_config,
+    save_platform_config,
+    set_secret,
+)
+
+PAUSE: Final = Body(object_schema({"reason": {**TEXT, "maxLength": 500}, "until": MOMENT}))
+NOTHING: Final = Body(object_schema({}))
+SETTINGS_CHANGE: Final = Body({"type": "object"})
+SECRET_VALUE: Final = Body(object_schema({"value": TEXT}, required=("value",)))
+_TAGS: Final = ["plugins"]
+_DEFAULT_PAGE: Final = 20
+_STATES: Final = get_args(DeliveryState)
+
+
+class PluginListView(ApiView):
+    """All plugins."""
+
+    @extend_schema(tags=_TAGS, summary="List the plugins", responses=PLUGINS)
+    def get(self, request: Request) -> Response:
+        authorize(current_actor(), "plugin.read")
+        return Response({"data": plugin_documents()})
+
+
+class PluginView(ApiView):
+    """One plugin."""
+
+    @extend_schema(tags=_TAGS, summary="Show a plugin", responses=PLUGIN_DETAILS)
+    def get(self, request: Request, plugin_id: str) -> Response:
+        authorize(current_actor(), "plugin.read")
+        return Response(plugin_details(plugin_id))
+
+
+class EnableView(ApiView):
+    """Switching a plugin on."""
+
+    @extend_schema(
+        tags=_TAGS, summary="Switch a plugin on", request=NOTHING.openapi, responses=PLUGIN_DETAILS
+    )
+    def post(self, request: Request, plugin_id: str) -> Response:
+        NOTHING.read(request)
+        enable_plugin(plugin_id)
+        return Response(plugin_details(plugin_id))
+
+
+class DisableView(ApiView):
+    """Switching a plugin off."""
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Switch a plugin off; configuration and secrets are kept",
+        request=NOTHING.openapi,
+        responses=PLUGIN_DETAILS,
+    )
+    def post(self, request: Request, plugin_id: str) -> Response:
+        NOTHING.read(request)
+        disable_plugin(plugin_id)
+        return Response(plugin_details(plugin_id))
+
+
+class PauseView(ApiView):
+    """Pausing a plugin."""
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Pause a plugin; what it is owed waits",
+        request=PAUSE.openapi,
+        responses=PLUGIN_DETAILS,
+    )
+    def post(self, request: Request, plugin_id: str) -> Response:
+        wanted = PAUSE.read(request)
+        pause_plugin(plugin_id, reason=wanted.get("reason", ""), until=moment(wanted, "until"))
+        return Response(plugin_details(plugin_id))
+
+
+class ResumeView(ApiView):
+    """Ending a pause."""
+
+    @extend_schema(
+        tags=_TAGS, summary="End a plugin's pause", request=NOTHING.openapi, responses=PLUGIN_DETAILS
+    )
+    def post(self, request: Request, plugin_id: str) -> Response:
+        NOTHING.read(request)
+        resume_plugin(plugin_id)
+        return Response(plugin_details(plugin_id))
+
+
+class SettingsView(ApiView):
+    """A plugin's configuration: the tenant's or, for operators on the platform's host, the platform's."""
+
+    needs_tenant = False
+
+    @extend_schema(tags=_TAGS, summary="Show a plugin's settings", responses=SETTINGS)
+    def get(self, request: Request, plugin_id: str) -> Response:
+        if _is_platform():
+            authorize(current_actor(), "installation.manage")
+            return _settings(platform_settings_document(plugin_id))
+        authorize(current_actor(), "plugin.read")
+        return _settings(settings_document(plugin_id))
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Change some of a plugin's settings; null takes one back to what lies below",
+        request=SETTINGS_CHANGE.openapi,
+        responses=SETTINGS,
+    )
+    def patch(self, request: Request, plugin_id: str) -> Response:
+        change = SETTINGS_CHANGE.read(request)
+        if _is_platform():
+            authorize(current_actor(), "installation.manage")
+            before = platform_settings_document(plugin_id)
+            expected = expected_version(request, before["revision"], is_required=False)
+            save_platform_config(plugin_id, change, merge=True, expected_revision=expected)
+            return _settings(platform_settings_document(plugin_id))
+        authorize(current_actor(), "plugin.manage")
+        expected = expected_version(request, settings_document(plugin_id)["revision"], is_required=False)
+        save_config(plugin_id, change, merge=True, expected_revision=expected)
+        return _settings(settings_document(plugin_id))
+
+
+class SecretListView(ApiView):
+    """Which secrets are set."""
+
+    @extend_schema(tags=_TAGS, summary="List a plugin's secrets, never their values", responses=SECRETS)
+    def get(self, request: Request, plugin_id: str) -> Response:
+        authorize(current_actor(), "plugin.read")
+        return Response({"data": secret_documents(plugin_id)}, headers=_NO_STORE)
+
+
+class SecretView(ApiView):
+    """One secret; there is no way to read its value."""
+
+    @extend_schema(tags=_TAGS, summary="Set a secret", request=SECRET_VALUE.openapi, responses=SECRET)
+    def put(self, request: Request, plugin_id: str, key: str) -> Response:
+        # Asked first, so that nobody without the right learns what would fit.
+        authorize(current_actor(), "plugin.manage")
+        set_secret(plugin_id, key, SECRET_VALUE.read(request)["value"])
+        (found,) = (one for one in secret_documents(plugin_id) if one["key"] == key)
+        return Response(found, headers=_NO_STORE)
+
+    @extend_schema(tags=_TAGS, summary="Take a secret away", responses={204: None})
+    def delete(self, request: Request, plugin_id: str, key: str) -> Response:
+        delete_secret(plugin_id, key)
+        return Response(status=204)
+
+
+class DeliveryListView(ApiView):
+    """What a plugin was, and is, owed."""
+
+    query_parameters = {"GET": ("limit", "cursor", "state")}
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="List a plugin's deliveries, newest first",
+        parameters=[
+            OpenApiParameter("limit", int, description=f"1 to {MAX_PAGE}"),
+            OpenApiParameter("cursor", str, description="`next` of the page before"),
+            OpenApiParameter("state", str, enum=[*_STATES], description="several are separated by commas"),
+        ],
+        responses=page_schema(DELIVERY),
+    )
+    def get(self, request: Request, plugin_id: str) -> Response:
+        authorize(current_actor(), "plugin.read")
+        plugin_named(plugin_id)
+        limit = _limit(request.query_params.get("limit", str(_DEFAULT_PAGE)))
+        found = deliveries(
+            plugin=plugin_id,
+            states=_states(request.query_params.get("state")),
+            before=_cursor(request.query_params.get("cursor")),
+            limit=limit,
+        )
+        following = str(found[-1].id) if len(found) == limit else None
+        data = [delivery_document(view) for view in found]
+        return Response({"data": data, "next": following, "previous": None, "total": None})
+
+
+class DeliveryView(ApiView):
+    """One delivery."""
+
+    @extend_schema(tags=_TAGS, summary="Show a delivery with its attempts", responses=DELIVERY_DETAILS)
+    def get(self, request: Request, plugin_id: str, delivery_id: UUID) -> Response:
+        authorize(current_actor(), "plugin.read")
+        return Response(delivery_details(delivery_with_attempts(delivery_id, plugin=plugin_id)))
+
+
+class ReplayView(ApiView):
+    """Making a delivery again."""
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Make a delivery that has ended once more",
+        request=NOTHING.openapi,
+        responses={202: DELIVERY_DETAILS},
+    )
+    def post(self, request: Request, delivery_id: UUID, plugin_id: str | None = None) -> Response:
+        NOTHING.read(request)
+        made = replay_delivery(delivery_id=delivery_id, plugin=plugin_id)
+        return Response(delivery_details(delivery_with_attempts(made.pk)), status=202)
+
+
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+def _is_platform() -> bool:
+    scope = current_scope()
+    if scope is not None and scope.tenant_id is not None:
+        return False
+    if current_actor().platform_admin:
+        return True
+    raise Malformed(
+        "Name the tenant: send X-Tenant: its-slug, or a key of that tenant.", code="tenant_needed"
+    )
+
+
+def _settings(document: dict[str, Any]) -> Response:
+    return Response(document, headers={"ETag": etag_of(document["revision"]), **_NO_STORE})
+
+
+def _limit(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_PAGE):
+        raise bad_parameter("limit", f"limit is a whole number from 1 to {MAX_PAGE}, not {text!r}.")
+    return int(text)
+
+
+def _cursor(text: str | None) -> UUID | None:
+    if text is None:
+        return None
+    found = as_uuid(text)
+    if found is None:
+        raise bad_parameter("cursor", "The cursor is not one of ours; begin at the first page.")
+    return found
+
+
+def _states(text: str | None) -> list[DeliveryState]:
+    if text is None:
+        return []
+    wanted = text.split(",")
+    for state in wanted:
+        if state not in _STATES:
+            raise bad_parameter("state", f"There is no state {state!r}; there are: {', '.join(_STATES)}.")
+    return [cast("DeliveryState", state) for state in wanted]

@@ -1,0 +1,33 @@
+"""Addresses of the API that manages plugins, below /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from plugin_host.api import plugins
+
+_ONE = "admin/plugins/<str:plugin_id>"
+
+urlpatterns: list[URLPattern] = [
+    path("admin/plugins", plugins.PluginListView.as_view(), name="plugin-list"),
+    path(
+        "admin/plugins/deliveries/<uuid:delivery_id>/replay",
+        plugins.ReplayView.as_view(),
+        name="delivery-replay",
+    ),
+    path(_ONE, plugins.PluginView.as_view(), name="plugin-detail"),
+    path(f"{_ONE}/enable", plugins.EnableView.as_view(), name="plugin-enable"),
+    path(f"{_ONE}/disable", plugins.DisableView.as_view(), name="plugin-disable"),
+    path(f"{_ONE}/pause", plugins.PauseView.as_view(), name="plugin-pause"),
+    path(f"{_ONE}/resume", plugins.ResumeView.as_view(), name="plugin-resume"),
+    path(f"{_ONE}/settings", plugins.SettingsView.as_view(), name="plugin-settings"),
+    path(f"{_ONE}/secrets", plugins.SecretListView.as_view(), name="plugin-secret-list"),
+    path(f"{_ONE}/secrets/<str:key>", plugins.SecretView.as_view(), name="plugin-secret"),
+    path(f"{_ONE}/deliveries", plugins.DeliveryListView.as_view(), name="delivery-list"),
+    path(f"{_ONE}/deliveries/<uuid:delivery_id>", plugins.DeliveryView.as_view(), name="delivery-detail"),
+    path(
+        f"{_ONE}/deliveries/<uuid:delivery_id>/replay",
+        plugins.ReplayView.as_view(),
+        name="plugin-delivery-replay",
+    ),
+]
