@@ -1,3 +1,3 @@
-from tests.admin_people import member_of
+from tests.admin_people import member_of, operator
 
-__all__ = ["member_of"]
+__all__ = ["member_of", "operator"]
