@@ -32,8 +32,6 @@ logger = get_logger(__name__)
 T = TypeVar("T")
 Run = Callable[[ClaimedDelivery], Awaitable[AttemptResult]]
 
-SLOTS: Final = 32
-LEASE_SECONDS: Final = 25.0
 # Without a broker nobody rings; this bounds how long due work lies then.
 POLL_SECONDS: Final = 5.0
 # Ended hooks wait that long for others to be written with them.
@@ -54,8 +52,8 @@ class DispatcherSettings:
         blocked_seconds: For how long a hook may hold up the event loop before the process has to go.
     """
 
-    slots: int = SLOTS
-    lease_seconds: float = LEASE_SECONDS
+    slots: int = 32
+    lease_seconds: float = 25.0
     poll_seconds: float = POLL_SECONDS
     blocked_seconds: float = _BLOCKED_SECONDS
 
@@ -143,14 +141,12 @@ class Dispatcher:
             with asyncio.Runner() as runner:
                 runner.run(self._serve_until_stopped(ready))
         except BaseException:
-            # Without it the leases of what ran would be renewed for ever.
+            # Without another process nobody would make deliveries here, and nobody would notice.
             logger.critical("The dispatcher broke", exc_info=True)
+            self._on_worn_out()
             raise
         finally:
-            self._database.shutdown(wait=True)
             self._stopped.set()
-            if not self._stopping or self._is_worn_out():
-                self._on_worn_out()
 
     async def _serve_until_stopped(self, ready: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
@@ -167,8 +163,12 @@ class Dispatcher:
                     await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
         finally:
             heartbeat.cancel()
-            with contextlib.suppress(DatabaseError):
-                await self._in_database(connections.close_all)
+            await self._in_database(connections.close_all)
+            self._database.shutdown(wait=False)
+        self._stopped.set()
+        if self._is_worn_out():
+            # Now: a hook that ignores its cancellation would keep the loop from closing.
+            self._on_worn_out()
 
     async def _turn(self, bell: asyncio.Event) -> None:
         """Write what ended, fill the slots, wait for something to happen."""

@@ -7,9 +7,11 @@ import socket
 import threading
 from typing import Final
 
+from django.conf import settings
+
 from core.logging import get_logger
 from plugin_host.deliveries.claiming import ClaimedDelivery
-from plugin_host.deliveries.dispatcher import SLOTS, Dispatcher
+from plugin_host.deliveries.dispatcher import Dispatcher, DispatcherSettings
 from plugin_host.deliveries.doorbell import doorbell
 from plugin_host.deliveries.execution import punish_blocking_hook, run_delivery, worker_runner
 from plugin_host.deliveries.finishing import count_due, recover_lost_leases
@@ -35,6 +37,9 @@ def start_dispatcher() -> Dispatcher:
             _dispatcher = Dispatcher(
                 run_delivery,
                 worker=f"{socket.gethostname()}:{os.getpid()}",
+                settings=DispatcherSettings(
+                    slots=settings.DELIVERY_SLOTS, lease_seconds=settings.DELIVERY_LEASE_SECONDS
+                ),
                 is_worn_out=lambda: runner.is_worn_out,
                 on_worn_out=_replace_worn_out_process,
                 on_blocked=_replace_blocked_process,
@@ -66,7 +71,7 @@ def sweep_deliveries() -> None:
     due = count_due()
     if due:
         wake_dispatcher()
-    if due > SLOTS:
+    if due > settings.DELIVERY_SLOTS:
         doorbell.ring()
 
 

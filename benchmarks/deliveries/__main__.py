@@ -1,0 +1,5 @@
+"""The measuring process of `benchmarks.deliveries`."""
+
+from benchmarks.deliveries import measure_here
+
+measure_here()
