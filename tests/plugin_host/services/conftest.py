@@ -1,0 +1,3 @@
+from tests.plugin_host.services.sample import plugins
+
+__all__ = ["plugins"]
