@@ -32,7 +32,7 @@ def test_every_setting_is_described_and_no_other() -> None:
 def test_every_setting_is_in_the_example_file_or_has_a_reason_not_to() -> None:
     named = set(re.findall(r"^(?:# )?([A-Z_]+)=", (PROJECT / ".env.example").read_text(), re.MULTILINE))
 
-    assert variables_of_the_settings() - named <= {"DEBUG", "TENANTRY_ENV_FILE", "DATABASE_LISTEN_URL"}
+    assert variables_of_the_settings() - named <= {"TENANTRY_ENV_FILE"}
 
 
 def test_every_table_without_a_tenant_is_described_and_no_other() -> None:
@@ -45,3 +45,18 @@ def test_links_lead_somewhere(page: Path) -> None:
     files = [target for target, _ in targets if "://" not in target]
 
     assert [target for target in files if not (page.parent / target).exists()] == []
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (PROJECT / "docs/reference/promises.md").read_text()
+    named = re.findall(r"`((?:tests|plugins)/[^`:]+)::(\w+)`", page)
+
+    assert [f"{file}::{test}" for file, test in named if not _has_test(PROJECT / file, test)] == []
+    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
+    assert [row for row in rows if "::" not in row] == []
+
+
+def _has_test(path: Path, test: str) -> bool:
+    return (
+        path.exists() and re.search(rf"^(?:async )?def {test}\(", path.read_text(), re.MULTILINE) is not None
+    )
