@@ -70,7 +70,9 @@ class CollectionListView(ApiView):
 
     query_parameters = {"GET": PARAMETERS}
 
-    @extend_schema(tags=["collections"], summary="List the collections", responses=page_schema(COLLECTION))
+    @extend_schema(
+        tags=["collections"], summary="List the collections", responses={200: page_schema(COLLECTION)}
+    )
     def get(self, request: Request) -> Response:
         authorize(current_actor(), "collection.read")
         page = page_of(
@@ -92,7 +94,7 @@ class CollectionListView(ApiView):
 class CollectionView(ApiView):
     """One collection."""
 
-    @extend_schema(tags=["collections"], summary="Show a collection", responses=COLLECTION)
+    @extend_schema(tags=["collections"], summary="Show a collection", responses={200: COLLECTION})
     def get(self, request: Request, name: str) -> Response:
         found = collection_named(name)
         authorize(current_actor(), "collection.read", collection=name)
@@ -104,7 +106,7 @@ class CollectionView(ApiView):
         tags=["collections"],
         summary="Change a collection's settings or schema",
         request=UPDATE.openapi,
-        responses=COLLECTION,
+        responses={200: COLLECTION},
     )
     def patch(self, request: Request, name: str) -> Response:
         found = collection_named(name)
@@ -128,7 +130,7 @@ class CollectionView(ApiView):
 class CollectionSchemaView(ApiView):
     """A collection's JSON Schema by itself."""
 
-    @extend_schema(tags=["collections"], summary="Show a collection's schema", responses=_SCHEMA)
+    @extend_schema(tags=["collections"], summary="Show a collection's schema", responses={200: _SCHEMA})
     def get(self, request: Request, name: str) -> Response:
         found = collection_named(name)
         authorize(current_actor(), "collection.read", collection=name)
@@ -138,7 +140,7 @@ class CollectionSchemaView(ApiView):
         tags=["collections"],
         summary="Replace a collection's schema",
         request=REPLACE_SCHEMA.openapi,
-        responses=COLLECTION,
+        responses={200: COLLECTION},
     )
     def put(self, request: Request, name: str) -> Response:
         _require_match(request, collection_named(name))
@@ -152,7 +154,7 @@ class SchemaDryRunView(ApiView):
         tags=["collections"],
         summary="Say which records a new schema would refuse",
         request=TRY_SCHEMA.openapi,
-        responses=_MISFITS,
+        responses={200: _MISFITS},
     )
     def post(self, request: Request, name: str) -> Response:
         collection_named(name)

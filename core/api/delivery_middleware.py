@@ -35,7 +35,9 @@ class DeliveryMiddleware:
         collection, key = address.groups()
         try:
             response = (
-                published_list(request, collection) if key is None else published_item(request, collection, key)
+                published_list(request, collection)
+                if key is None
+                else published_item(request, collection, key)
             )
         except TenantryError as error:
             problem = answer_exception(request, error)

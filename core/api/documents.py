@@ -68,6 +68,23 @@ RECORD: Final = answer_schema(
         "published_at": _MOMENT_OR_NONE,
     }
 )
+# What `content/...` answers: see core.services.publishing.delivery_document.
+DELIVERED: Final = answer_schema(
+    {
+        "id": _ID,
+        "collection": _TEXT,
+        "slug": _TEXT,
+        "locale": _TEXT,
+        "title": _TEXT,
+        "path": _TEXT,
+        "version": _NUMBER,
+        "author": {"type": ["string", "null"]},
+        "published_at": _MOMENT,
+        "updated_at": _MOMENT,
+        "created_at": _MOMENT,
+        "data": _ANY_OBJECT,
+    }
+)
 REVISION: Final = answer_schema(
     {
         "version": _NUMBER,

@@ -43,7 +43,7 @@ class RecordListView(ApiView):
 
     has_open_query = True
 
-    @extend_schema(tags=["records"], summary="List records", responses=page_schema(RECORD))
+    @extend_schema(tags=["records"], summary="List records", responses={200: page_schema(RECORD)})
     def get(self, request: Request, name: str) -> Response:
         collection = collection_named(name)
         authorize(current_actor(), "record.read_draft", collection=name)
@@ -77,7 +77,7 @@ class RecordListView(ApiView):
 class RecordView(ApiView):
     """One record's working copy."""
 
-    @extend_schema(tags=["records"], summary="Show a record", responses=RECORD)
+    @extend_schema(tags=["records"], summary="Show a record", responses={200: RECORD})
     def get(self, request: Request, name: str, record_id: UUID) -> Response:
         record = _record(name, record_id)
         authorize(current_actor(), "record.read_draft", collection=name, owner_id=owner_id(record))
@@ -86,7 +86,7 @@ class RecordView(ApiView):
         return _answer(record)
 
     @extend_schema(
-        tags=["records"], summary="Replace a record's fields", request=CREATE.openapi, responses=RECORD
+        tags=["records"], summary="Replace a record's fields", request=CREATE.openapi, responses={200: RECORD}
     )
     def put(self, request: Request, name: str, record_id: UUID) -> Response:
         record = _record(name, record_id)
@@ -99,7 +99,7 @@ class RecordView(ApiView):
         summary="Change some of a record's fields",
         description="`data` is laid over the stored fields (RFC 7396): null takes a field away.",
         request=UPDATE.openapi,
-        responses=RECORD,
+        responses={200: RECORD},
     )
     def patch(self, request: Request, name: str, record_id: UUID) -> Response:
         record = _record(name, record_id)
@@ -117,7 +117,9 @@ class RecordView(ApiView):
 class PublishView(ApiView):
     """Making a working copy the live one."""
 
-    @extend_schema(tags=["records"], summary="Publish a record", request=PUBLISH.openapi, responses=RECORD)
+    @extend_schema(
+        tags=["records"], summary="Publish a record", request=PUBLISH.openapi, responses={200: RECORD}
+    )
     def post(self, request: Request, name: str, record_id: UUID) -> Response:
         record = _record(name, record_id)
         version = _expected(request, record)
@@ -137,7 +139,10 @@ class UnpublishView(ApiView):
     """Taking a record off the site."""
 
     @extend_schema(
-        tags=["records"], summary="Take a record off the site", request=UNPUBLISH.openapi, responses=RECORD
+        tags=["records"],
+        summary="Take a record off the site",
+        request=UNPUBLISH.openapi,
+        responses={200: RECORD},
     )
     def post(self, request: Request, name: str, record_id: UUID) -> Response:
         record = _record(name, record_id)
@@ -151,7 +156,9 @@ class RevisionListView(ApiView):
 
     query_parameters = {"GET": ("limit", "cursor", "total", "sort")}
 
-    @extend_schema(tags=["records"], summary="List a record's revisions", responses=page_schema(REVISION))
+    @extend_schema(
+        tags=["records"], summary="List a record's revisions", responses={200: page_schema(REVISION)}
+    )
     def get(self, request: Request, name: str, record_id: UUID) -> Response:
         record = _readable(name, record_id)
         page = page_of(
@@ -166,7 +173,7 @@ class RevisionListView(ApiView):
 class RevisionView(ApiView):
     """A record as it was at one version."""
 
-    @extend_schema(tags=["records"], summary="Show one revision", responses=REVISION)
+    @extend_schema(tags=["records"], summary="Show one revision", responses={200: REVISION})
     def get(self, request: Request, name: str, record_id: UUID, version: int) -> Response:
         return Response(revision_document(_revision(_readable(name, record_id), version)))
 
@@ -178,7 +185,7 @@ class RestoreView(ApiView):
         tags=["records"],
         summary="Bring a revision back as the working copy",
         request=UNPUBLISH.openapi,
-        responses=RECORD,
+        responses={200: RECORD},
     )
     def post(self, request: Request, name: str, record_id: UUID, version: int) -> Response:
         record = _readable(name, record_id)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,6 +17,34 @@ from rest_framework.views import APIView
 from core.api.parsers import MergePatchParser, StrictJSONParser
 from core.errors import FieldError, Malformed, PreconditionRequired, Stale
 from core.scope import current_scope
+
+
+class ApiSchema(AutoSchema):
+    """What the OpenAPI document says of an `ApiView` beyond what its decorators say."""
+
+    def get_operation_id(self) -> str:
+        """Return the method and the path as one word: get_collections_by_name_records."""
+        steps = [step for step in self.path.removeprefix(_PREFIX).split("/") if step]
+        words = [f"by_{step[1:-1]}" if step.startswith("{") else step for step in steps]
+        return re.sub(r"[^a-z0-9]+", "_", f"{self.method.lower()}_{'_'.join(words)}")
+
+    def get_override_parameters(self) -> list[Any]:
+        """Add the query parameters that the view knows."""
+        view: Any = self.view
+        described: list[Any] = super().get_override_parameters()
+        names = {parameter.name for parameter in described}
+        return [
+            *described,
+            *(
+                OpenApiParameter(name, _PARAMETER_TYPES.get(name, OpenApiTypes.STR))
+                for name in view.query_parameters.get(self.method, ())
+                if name not in names
+            ),
+        ]
+
+
+_PREFIX: Final = "/api/v1/"
+_PARAMETER_TYPES: Final = {"limit": OpenApiTypes.INT, "total": OpenApiTypes.BOOL}
 
 
 class ApiView(APIView):
@@ -26,6 +58,7 @@ class ApiView(APIView):
     query_parameters: ClassVar[Mapping[str, Sequence[str]]] = {}
     # Filters whose names only the view knows; it refuses wrong ones itself.
     has_open_query: ClassVar[bool] = False
+    schema = ApiSchema()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

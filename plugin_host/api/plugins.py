@@ -65,7 +65,7 @@ _STATES: Final = get_args(DeliveryState)
 class PluginListView(ApiView):
     """All plugins."""
 
-    @extend_schema(tags=_TAGS, summary="List the plugins", responses=PLUGINS)
+    @extend_schema(tags=_TAGS, summary="List the plugins", responses={200: PLUGINS})
     def get(self, request: Request) -> Response:
         authorize(current_actor(), "plugin.read")
         return Response({"data": plugin_documents()})
@@ -74,7 +74,7 @@ class PluginListView(ApiView):
 class PluginView(ApiView):
     """One plugin."""
 
-    @extend_schema(tags=_TAGS, summary="Show a plugin", responses=PLUGIN_DETAILS)
+    @extend_schema(tags=_TAGS, summary="Show a plugin", responses={200: PLUGIN_DETAILS})
     def get(self, request: Request, plugin_id: str) -> Response:
         authorize(current_actor(), "plugin.read")
         return Response(plugin_details(plugin_id))
@@ -84,7 +84,7 @@ class EnableView(ApiView):
     """Switching a plugin on."""
 
     @extend_schema(
-        tags=_TAGS, summary="Switch a plugin on", request=NOTHING.openapi, responses=PLUGIN_DETAILS
+        tags=_TAGS, summary="Switch a plugin on", request=NOTHING.openapi, responses={200: PLUGIN_DETAILS}
     )
     def post(self, request: Request, plugin_id: str) -> Response:
         NOTHING.read(request)
@@ -99,7 +99,7 @@ class DisableView(ApiView):
         tags=_TAGS,
         summary="Switch a plugin off; configuration and secrets are kept",
         request=NOTHING.openapi,
-        responses=PLUGIN_DETAILS,
+        responses={200: PLUGIN_DETAILS},
     )
     def post(self, request: Request, plugin_id: str) -> Response:
         NOTHING.read(request)
@@ -114,7 +114,7 @@ class PauseView(ApiView):
         tags=_TAGS,
         summary="Pause a plugin; what it is owed waits",
         request=PAUSE.openapi,
-        responses=PLUGIN_DETAILS,
+        responses={200: PLUGIN_DETAILS},
     )
     def post(self, request: Request, plugin_id: str) -> Response:
         wanted = PAUSE.read(request)
@@ -126,7 +126,7 @@ class ResumeView(ApiView):
     """Ending a pause."""
 
     @extend_schema(
-        tags=_TAGS, summary="End a plugin's pause", request=NOTHING.openapi, responses=PLUGIN_DETAILS
+        tags=_TAGS, summary="End a plugin's pause", request=NOTHING.openapi, responses={200: PLUGIN_DETAILS}
     )
     def post(self, request: Request, plugin_id: str) -> Response:
         NOTHING.read(request)
@@ -139,7 +139,7 @@ class SettingsView(ApiView):
 
     needs_tenant = False
 
-    @extend_schema(tags=_TAGS, summary="Show a plugin's settings", responses=SETTINGS)
+    @extend_schema(tags=_TAGS, summary="Show a plugin's settings", responses={200: SETTINGS})
     def get(self, request: Request, plugin_id: str) -> Response:
         if _is_platform():
             authorize(current_actor(), "installation.manage")
@@ -151,7 +151,7 @@ class SettingsView(ApiView):
         tags=_TAGS,
         summary="Change some of a plugin's settings; null takes one back to what lies below",
         request=SETTINGS_CHANGE.openapi,
-        responses=SETTINGS,
+        responses={200: SETTINGS},
     )
     def patch(self, request: Request, plugin_id: str) -> Response:
         change = SETTINGS_CHANGE.read(request)
@@ -170,7 +170,9 @@ class SettingsView(ApiView):
 class SecretListView(ApiView):
     """Which secrets are set."""
 
-    @extend_schema(tags=_TAGS, summary="List a plugin's secrets, never their values", responses=SECRETS)
+    @extend_schema(
+        tags=_TAGS, summary="List a plugin's secrets, never their values", responses={200: SECRETS}
+    )
     def get(self, request: Request, plugin_id: str) -> Response:
         authorize(current_actor(), "plugin.read")
         return Response({"data": secret_documents(plugin_id)}, headers=_NO_STORE)
@@ -179,7 +181,7 @@ class SecretListView(ApiView):
 class SecretView(ApiView):
     """One secret; there is no way to read its value."""
 
-    @extend_schema(tags=_TAGS, summary="Set a secret", request=SECRET_VALUE.openapi, responses=SECRET)
+    @extend_schema(tags=_TAGS, summary="Set a secret", request=SECRET_VALUE.openapi, responses={200: SECRET})
     def put(self, request: Request, plugin_id: str, key: str) -> Response:
         # Asked first, so that nobody without the right learns what would fit.
         authorize(current_actor(), "plugin.manage")
@@ -206,7 +208,7 @@ class DeliveryListView(ApiView):
             OpenApiParameter("cursor", str, description="`next` of the page before"),
             OpenApiParameter("state", str, enum=[*_STATES], description="several are separated by commas"),
         ],
-        responses=page_schema(DELIVERY),
+        responses={200: page_schema(DELIVERY)},
     )
     def get(self, request: Request, plugin_id: str) -> Response:
         authorize(current_actor(), "plugin.read")
@@ -226,7 +228,7 @@ class DeliveryListView(ApiView):
 class DeliveryView(ApiView):
     """One delivery."""
 
-    @extend_schema(tags=_TAGS, summary="Show a delivery with its attempts", responses=DELIVERY_DETAILS)
+    @extend_schema(tags=_TAGS, summary="Show a delivery with its attempts", responses={200: DELIVERY_DETAILS})
     def get(self, request: Request, plugin_id: str, delivery_id: UUID) -> Response:
         authorize(current_actor(), "plugin.read")
         return Response(delivery_details(delivery_with_attempts(delivery_id, plugin=plugin_id)))

@@ -50,7 +50,7 @@ class TokenView(ApiView):
         tags=["auth"],
         summary="Sign in with e-mail address and password",
         request=SIGN_IN.openapi,
-        responses=TOKENS,
+        responses={200: TOKENS},
         auth=[],
     )
     def post(self, request: Request) -> Response:
@@ -73,7 +73,7 @@ class RefreshView(ApiView):
         tags=["auth"],
         summary="Exchange a refresh token for new tokens",
         request=REFRESH.openapi,
-        responses=TOKENS,
+        responses={200: TOKENS},
         auth=[],
     )
     def post(self, request: Request) -> Response:
@@ -111,7 +111,7 @@ class MeView(ApiView):
 
     needs_tenant = False
 
-    @extend_schema(tags=["auth"], summary="Say who is calling and what they may do", responses=ME)
+    @extend_schema(tags=["auth"], summary="Say who is calling and what they may do", responses={200: ME})
     def get(self, request: Request) -> Response:
         actor, scope, user = current_actor(), current_scope(), request.user
         person = (

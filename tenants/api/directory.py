@@ -52,7 +52,7 @@ class TenantListView(_PlatformView):
 
     query_parameters = {"GET": PARAMETERS}
 
-    @extend_schema(tags=["tenants"], summary="List tenants", responses=page_schema(TENANT))
+    @extend_schema(tags=["tenants"], summary="List tenants", responses={200: page_schema(TENANT)})
     def get(self, request: Request) -> Response:
         with platform_scope(PlatformWork.TENANT_DIRECTORY):
             page = page_of(
@@ -71,7 +71,7 @@ class TenantListView(_PlatformView):
 class TenantView(_PlatformView):
     """One tenant."""
 
-    @extend_schema(tags=["tenants"], summary="Show a tenant", responses=TENANT)
+    @extend_schema(tags=["tenants"], summary="Show a tenant", responses={200: TENANT})
     def get(self, request: Request, slug: str) -> Response:
         with platform_scope(PlatformWork.TENANT_DIRECTORY):
             tenant = Tenant.objects.filter(slug=slug).first()
@@ -83,7 +83,9 @@ class TenantView(_PlatformView):
 class SuspendView(_PlatformView):
     """Closing a tenant."""
 
-    @extend_schema(tags=["tenants"], summary="Close a tenant for everybody", responses=TENANT, request=None)
+    @extend_schema(
+        tags=["tenants"], summary="Close a tenant for everybody", responses={200: TENANT}, request=None
+    )
     def post(self, request: Request, slug: str) -> Response:
         return Response(tenant_document(suspend_tenant(slug=slug)))
 
@@ -91,6 +93,6 @@ class SuspendView(_PlatformView):
 class ResumeView(_PlatformView):
     """Opening a tenant again."""
 
-    @extend_schema(tags=["tenants"], summary="Open a tenant again", responses=TENANT, request=None)
+    @extend_schema(tags=["tenants"], summary="Open a tenant again", responses={200: TENANT}, request=None)
     def post(self, request: Request, slug: str) -> Response:
         return Response(tenant_document(resume_tenant(slug=slug)))

@@ -30,7 +30,7 @@ class ExplainView(ApiView):
         parameters=[
             OpenApiParameter(name, OpenApiTypes.STR, required=name == "action") for name in _PARAMETERS
         ],
-        responses=_ANSWER,
+        responses={200: _ANSWER},
     )
     def get(self, request: Request) -> Response:
         asked = request.query_params

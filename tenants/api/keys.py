@@ -49,13 +49,13 @@ class KeyListView(ApiView):
 
     query_parameters = {"GET": PARAMETERS}
 
-    @extend_schema(tags=["api-keys"], summary="List API keys", responses=page_schema(KEY))
+    @extend_schema(tags=["api-keys"], summary="List API keys", responses={200: page_schema(KEY)})
     def get(self, request: Request) -> Response:
         actor = current_actor()
         keys = ApiKey.objects.all()
         if not is_allowed(actor, "key.manage"):
             authorize(actor, "key.own")
-            keys = keys.filter(user_id=actor.person_id)
+            keys = keys.filter(user_id=actor.person_id or "")
         page = page_of(keys, request.query_params.dict(), sorts=("created_at", "name"), default="-created_at")
         return Response(page.document(key_document), headers=_NO_STORE)
 
@@ -75,7 +75,7 @@ class KeyListView(ApiView):
 class KeyView(ApiView):
     """One key."""
 
-    @extend_schema(tags=["api-keys"], summary="Show an API key", responses=KEY)
+    @extend_schema(tags=["api-keys"], summary="Show an API key", responses={200: KEY})
     def get(self, request: Request, key_id: UUID) -> Response:
         return Response(key_document(_visible(key_id)))
 

@@ -38,13 +38,16 @@ ADD_HOST: Final = Body(object_schema({"host": TEXT, "is_primary": FLAG}, require
 class TenantView(ApiView):
     """The tenant's own profile."""
 
-    @extend_schema(tags=["tenant"], summary="Show the tenant", responses=TENANT)
+    @extend_schema(tags=["tenant"], summary="Show the tenant", responses={200: TENANT})
     def get(self, request: Request) -> Response:
         authorize(current_actor(), "tenant.read")
         return Response(tenant_document(Tenant.objects.get(pk=require_tenant().tenant_id or "")))
 
     @extend_schema(
-        tags=["tenant"], summary="Change the tenant's profile", request=PROFILE.openapi, responses=TENANT
+        tags=["tenant"],
+        summary="Change the tenant's profile",
+        request=PROFILE.openapi,
+        responses={200: TENANT},
     )
     def patch(self, request: Request) -> Response:
         return Response(tenant_document(update_tenant(changes=PROFILE.read(request))))
@@ -55,7 +58,7 @@ class MemberListView(ApiView):
 
     query_parameters = {"GET": PARAMETERS}
 
-    @extend_schema(tags=["tenant"], summary="List members", responses=page_schema(MEMBER))
+    @extend_schema(tags=["tenant"], summary="List members", responses={200: page_schema(MEMBER)})
     def get(self, request: Request) -> Response:
         authorize(current_actor(), "member.read")
         page = page_of(
@@ -74,14 +77,14 @@ class MemberListView(ApiView):
 class MemberView(ApiView):
     """One member."""
 
-    @extend_schema(tags=["tenant"], summary="Show a member", responses=MEMBER)
+    @extend_schema(tags=["tenant"], summary="Show a member", responses={200: MEMBER})
     def get(self, request: Request, member_id: UUID) -> Response:
         membership = member_with_id(member_id)
         authorize(current_actor(), "member.read")
         return Response(member_document(membership))
 
     @extend_schema(
-        tags=["tenant"], summary="Give a member another role", request=CHANGE.openapi, responses=MEMBER
+        tags=["tenant"], summary="Give a member another role", request=CHANGE.openapi, responses={200: MEMBER}
     )
     def patch(self, request: Request, member_id: UUID) -> Response:
         member_with_id(member_id)
@@ -98,7 +101,7 @@ class HostListView(ApiView):
 
     query_parameters = {"GET": PARAMETERS}
 
-    @extend_schema(tags=["tenant"], summary="List hosts", responses=page_schema(DOMAIN))
+    @extend_schema(tags=["tenant"], summary="List hosts", responses={200: page_schema(DOMAIN)})
     def get(self, request: Request) -> Response:
         authorize(current_actor(), "tenant.read")
         page = page_of(
