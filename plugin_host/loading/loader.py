@@ -7,18 +7,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 
 from plugin_host.context import AdminPage, SettingsReader
 from plugin_host.discovery import Candidate
 from plugin_host.errors import LoadProblem, PluginLoadError
+from plugin_host.identifiers import app_label
 from plugin_host.loading.app_config import PluginAppConfig, installed
 from plugin_host.loading.failures import failure_of
 from plugin_host.loading.plugin import LoadedPlugin, PluginDefinition, build_plugin, define_plugin
 from plugin_host.loading.settings_reader import platform_reader
 from plugin_host.registry import LoadedPlugins, LoadFailure
+
+# Labels that apps of the host have; tables begin with them.
+RESERVED_LABELS: Final = frozenset({"plugin_host"})
 
 OnFailure = Callable[[Candidate, LoadFailure], None]
 OnStage = Callable[[Candidate, str], None]
@@ -202,6 +206,13 @@ def define_candidate(candidate: Candidate, module: Any) -> PluginDefinition:
         PluginLoadError: with every fault found.
     """
     definition = define_plugin(module, found_as=candidate.name, attribute=candidate.attribute)
+    if app_label(definition.metadata.id) in RESERVED_LABELS:
+        raise _problem(
+            candidate.name,
+            "metadata",
+            "id",
+            f"The id {definition.metadata.id!r} is the host's own: choose another one.",
+        )
     if candidate.source == "entry point" and definition.metadata.id != candidate.name:
         raise _problem(
             candidate.name,

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from plugin_host.discovery import Candidate
 from plugin_host.errors import LoadProblem, PluginLoadError
+from plugin_host.identifiers import app_label
 from plugin_host.loading.app_config import (
     PluginAppConfig,
     import_package,
@@ -83,8 +84,6 @@ class Probe:
         return list(self._configs)
 
     def _refuse_taken(self, candidate: Candidate, plugin_id: str, taken: dict[str, Candidate]) -> None:
-        from plugin_host.identifiers import app_label
-
         other = taken.get(app_label(plugin_id))
         if other is not None:
             raise PluginLoadError(

@@ -77,14 +77,14 @@ def run_trial(
         request, answer = Path(folder) / "request.json", Path(folder) / "answer.jsonl"
         request.write_text(json.dumps([candidate_to_json(candidate) for candidate in candidates]))
         answer.touch()
-        ending, output = _run(request, answer, time_limit_seconds)
+        ending, output = _run(request, answer, plugins_dir, time_limit_seconds)
         report = _read_report(answer)
     report.ending, report.output = ending, output
     return report
 
 
-def _run(request: Path, answer: Path, time_limit_seconds: float) -> tuple[str, str]:
-    environment = dict(os.environ)
+def _run(request: Path, answer: Path, plugins_dir: Path, time_limit_seconds: float) -> tuple[str, str]:
+    environment = {**os.environ, "PLUGINS_DIR": str(plugins_dir)}
     # Tried as the application, whoever asks: a process that migrates gets the same verdict.
     environment.pop("TENANTRY_DB_ROLE", None)
     environment["PYTHONPATH"] = os.pathsep.join(entry for entry in (str(_HOST), *sys.path) if entry)
