@@ -34,6 +34,8 @@ TICK_SECONDS: Final = 0.1
 WATCHED: Final = ("cms_project", "core", "tenants", "plugin_host", "plugins", "templates", "examples")
 # While code changes nobody waits for hooks: their deliveries start again.
 RELOAD_STOP_SECONDS: Final = 2.0
+# A web server that cannot start must not keep deliveries from being made.
+LONGEST_WAIT_FOR_WEB_SECONDS: Final = 8.0
 
 
 def run(options: Options) -> int:
@@ -78,9 +80,7 @@ class Supervisor:
             self.children = [
                 Child(program, self.console) for program in programs.processes(self.options, self.environment)
             ]
-            for child in self.children:
-                child.start()
-            self._probe = WebProbe(self.options)
+            self._start_processes()
             self._watch()
         except Stopped:
             pass
@@ -160,6 +160,14 @@ class Supervisor:
         finally:
             child.kill()
 
+    def _start_processes(self) -> None:
+        """Start the web server, and the others when it answers: together they would make it wait for a core."""
+        web, *others = self.children
+        web.start()
+        for child in others:
+            child.restart_at = time.monotonic() + LONGEST_WAIT_FOR_WEB_SECONDS
+        self._probe = WebProbe(self.options)
+
     # --- running
 
     def _watch(self) -> None:
@@ -198,6 +206,9 @@ class Supervisor:
         if self._probe is None or not self._probe.answered():
             return
         self._probe = None
+        for child in self.children:
+            if child.process is None:
+                child.start()
         seconds = time.monotonic() - self._began_at
         self.console.say(welcome(self.options, self.environment, seconds=seconds))
 

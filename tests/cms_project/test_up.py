@@ -20,7 +20,7 @@ import pytest
 from cms_project.embedded.process import command_of, wait_until
 from cms_project.environment import PROJECT, read_variables
 
-START_SECONDS = 60
+START_SECONDS = 120
 
 # One start serves all of them.
 pytestmark = pytest.mark.xdist_group("up")
