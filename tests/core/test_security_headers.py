@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 
 from core.security_headers import ADMIN_POLICY, DOCS_POLICY, SITE_POLICY, SecurityHeadersMiddleware
+
+
+def answered(request: HttpRequest, response: HttpResponse) -> HttpResponseBase:
+    """The answer of a view as it leaves the middleware."""
+    return SecurityHeadersMiddleware(lambda request: response).process_response(request, response)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +26,7 @@ from core.security_headers import ADMIN_POLICY, DOCS_POLICY, SITE_POLICY, Securi
     ],
 )
 def test_each_part_of_the_host_has_its_policy(rf: RequestFactory, path: str, policy: str) -> None:
-    response = SecurityHeadersMiddleware(lambda request: HttpResponse())(rf.get(path))
+    response = answered(rf.get(path), HttpResponse())
 
     assert response.headers["Content-Security-Policy"] == policy
     assert "camera=()" in response.headers["Permissions-Policy"]
@@ -29,7 +35,7 @@ def test_each_part_of_the_host_has_its_policy(rf: RequestFactory, path: str, pol
 def test_a_view_may_set_a_policy_of_its_own(rf: RequestFactory) -> None:
     own = HttpResponse(headers={"Content-Security-Policy": "sandbox"})
 
-    response = SecurityHeadersMiddleware(lambda request: own)(rf.get("/"))
+    response = answered(rf.get("/"), own)
 
     assert response.headers["Content-Security-Policy"] == "sandbox"
 
