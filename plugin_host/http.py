@@ -19,10 +19,14 @@ import ipaddress
 import os
 import re
 import socket
+import ssl
+import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -235,6 +239,19 @@ class _CappedStream(httpx.AsyncByteStream):
         await self._stream.aclose()
 
 
+@cache
+def _default_context(*, http2: bool) -> ssl.SSLContext:
+    # Reading all authorities' certificates takes 20 ms of the event loop, far too long for every hook's client. One
+    # for each value of http2, because connections write into it which protocols they offer.
+    return httpx.create_ssl_context(trust_env=False)
+
+
+@cache
+def _default_ssl_context() -> ssl.SSLContext:
+    # Reading the authorities' certificates takes tens of milliseconds, which would be every client's.
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class GuardedTransport(httpx.AsyncHTTPTransport):
     """Sends requests over connections to permitted addresses only.
 
@@ -255,11 +272,12 @@ class GuardedTransport(httpx.AsyncHTTPTransport):
         limits = (
             limits if limits is not None else httpx.Limits(max_connections=20, max_keepalive_connections=5)
         )
-        super().__init__(verify=verify, trust_env=False, http2=http2, limits=limits)
+        context = _default_context(http2=http2) if verify is True else httpx.create_ssl_context(verify=verify)
+        super().__init__(verify=context, trust_env=False, http2=http2, limits=limits)
         self._max_body_bytes = max_body_bytes
         # httpx has no argument for the network backend, so the pool that it made is replaced by an equal one with ours.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(verify=verify, trust_env=False),
+            ssl_context=context,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
