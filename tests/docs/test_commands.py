@@ -31,8 +31,7 @@ def commands() -> list[tuple[str, str]]:
 def test_command_is_understood(page: str, line: str) -> None:
     name, *arguments = shlex.split(line, comments=True)
 
-    application = get_commands()[name]
-    command = load_command_class(application, name) if isinstance(application, str) else application
+    command = load_command_class(get_commands()[name], name)
     command.create_parser("manage.py", name).parse_args(arguments)
 
 

@@ -1,0 +1,125 @@
+"""The kit for plugins' tests does what the host does, and touches nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from asgiref.sync import sync_to_async
+
+from core.actors import system_actor
+from core.scope import tenant_scope
+from core.services.collections import create_collection
+from core.services.records import create_record
+from plugin_host.base import Plugin
+from plugin_host.context import HookContext
+from plugin_host.errors import PluginError
+from plugin_host.hookspec import ContentLifecycleHooks
+from plugin_host.registry import PluginRegistry
+from plugin_host.testing import host
+from plugin_host.testing.host import DeliverAll, PluginEnabled, RunHook
+from plugin_host.testing.peer import HttpPeer, PeerAnswer
+from tenants.models import Tenant
+from tests.servers import PROJECT
+
+
+class Echo(Plugin, ContentLifecycleHooks):
+    name = "echo"
+    version = "1.0.0"
+    description = "Says what it is told."
+    SECRETS_SCHEMA = {"type": "object", "properties": {"word": {"type": "string"}}}
+
+    def dvp_before_content_create(
+        self, ctx: HookContext, content: dict[str, Any], metadata: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        return {**content, "title": self.get_secrets(ctx.tenant_id).get("word", default="none")}
+
+    async def dvp_content_created(
+        self,
+        ctx: HookContext,
+        content_id: str,
+        content: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        if content["title"] == "bad":
+            raise ValueError("a bad title")
+
+
+@pytest.fixture(autouse=True)
+def echo() -> Iterator[None]:
+    PluginRegistry().register(Echo)
+    yield
+    PluginRegistry().unregister("echo")
+
+
+def create(tenant: Tenant, word: str, plugin_enabled: PluginEnabled) -> None:
+    plugin_enabled("echo", tenant, secrets={"word": word})
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        create_collection(name="notes", schema={"type": "object", "properties": {}})
+        create_record(collection="notes", data={}, title="Mine")
+
+
+def test_run_hook_has_the_tenants_secrets(
+    tenant: Tenant, plugin_enabled: PluginEnabled, run_hook: RunHook
+) -> None:
+    plugin_enabled("echo", tenant, secrets={"word": "hello"})
+
+    assert run_hook("echo", "dvp_before_content_create", {"title": "Mine"}) == {"title": "hello"}
+
+
+async def test_run_hook_works_in_async_tests_and_raises_what_the_hook_raises(
+    run_hook: RunHook, tenant: Tenant, plugin_enabled: PluginEnabled
+) -> None:
+    await sync_to_async(plugin_enabled)("echo", tenant)
+
+    with pytest.raises(ValueError, match="a bad title"):
+        await sync_to_async(run_hook)("echo", "dvp_content_created", "id", {"title": "bad"})
+
+
+def test_run_hook_refuses_where_the_plugin_is_off(run_hook: RunHook) -> None:
+    with pytest.raises(PluginError, match="has no hook dvp_content_created, or is off"):
+        run_hook("echo", "dvp_content_created", "id", {})
+
+
+def test_deliver_all_runs_the_tenants_own_only(
+    tenant: Tenant, other_tenant: Tenant, plugin_enabled: PluginEnabled, deliver_all: DeliverAll
+) -> None:
+    create(tenant, "good", plugin_enabled)
+    create(other_tenant, "bad", plugin_enabled)
+
+    runs = deliver_all(tenant)
+
+    assert [(run.hook, run.ended) for run in runs] == [("dvp_content_created", "done")]
+    assert host.open_deliveries(other_tenant) == 1
+    (late,) = deliver_all(other_tenant, waiting=True)
+    assert (late.ended, late.attempt) == ("", 2)
+    assert late.error.startswith("ValueError: a bad title")
+
+
+def test_the_peer_answers_in_turn_and_notes_what_it_gets(http_peer: HttpPeer) -> None:
+    url = http_peer.answer("/a", 503, PeerAnswer(status=200, headers={"x-test": "1"}, body=b"yes"))
+
+    answers = [httpx.post(url, json={"n": number}) for number in range(3)]
+
+    assert [(answer.status_code, answer.text) for answer in answers] == [
+        (503, ""),
+        (200, "yes"),
+        (200, "yes"),
+    ]
+    assert answers[1].headers["x-test"] == "1"
+    assert [request.json() for request in http_peer.requests_to("/a")] == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert httpx.get(http_peer.url("/never-told")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("path", "plugin_id"),
+    [
+        ("plugins/task_manager/tests/test_routes.py", "task-manager"),
+        ("examples/reading-time/tests/test_reading_time.py", "reading-time"),
+        ("tests/plugins/webhooks/test_sending.py", None),
+    ],
+)
+def test_a_test_file_belongs_to_the_plugin_that_it_lies_in(path: str, plugin_id: str | None) -> None:
+    assert host.plugin_at(PROJECT / path) == plugin_id
