@@ -20,12 +20,10 @@ import os
 import re
 import socket
 import ssl
-import ssl
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from functools import cache
 from typing import Any
 
@@ -243,12 +241,6 @@ class _CappedStream(httpx.AsyncByteStream):
 def _default_context(*, http2: bool) -> ssl.SSLContext:
     # Reading all authorities' certificates takes 20 ms of the event loop, far too long for every hook's client. One
     # for each value of http2, because connections write into it which protocols they offer.
-    return httpx.create_ssl_context(trust_env=False)
-
-
-@cache
-def _default_ssl_context() -> ssl.SSLContext:
-    # Reading the authorities' certificates takes tens of milliseconds, which would be every client's.
     return httpx.create_ssl_context(trust_env=False)
 
 
