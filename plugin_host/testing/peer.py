@@ -50,7 +50,9 @@ class HttpPeer:
         self.port: int = self._server.server_address[1]
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), name="http-peer", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="http-peer", daemon=True
+        ).start()
         return self
 
     def __exit__(self, *error: object) -> None:
