@@ -13,14 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final, cast, overload
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from rest_framework.permissions import BasePermission, BasePermissionMetaclass
+from rest_framework.permissions import BasePermission, OperandHolder
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -32,23 +32,9 @@ from core.scope import current_actor
 __all__ = ["allow_anonymous", "require_admin", "require_admin_ui", "require_auth"]
 
 OPEN_MARK: Final = "_tenantry_allow_anonymous"
-_SIGN_IN: Final = "Sign in, or send an API key or an access token: Authorization: Bearer …"
 
 
-class _AlsoDecorator(BasePermissionMetaclass):
-    """Makes a permission class a decorator when it is called with a view.
-
-    DRF makes the class without arguments; a decorator gets the view as its only one.
-    """
-
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        if not args:
-            return super().__call__(**kwargs)
-        (view,) = args
-        return cast("type[_Requirement]", cls).decorate(view)
-
-
-class _Requirement(BasePermission, metaclass=_AlsoDecorator):
+class _Requirement(BasePermission):
     """What a caller must be; subclasses say it in `refuse`."""
 
     # A request without credentials is 401 by itself: DRF asks this before it asks for permissions.
@@ -93,27 +79,24 @@ class _Requirement(BasePermission, metaclass=_AlsoDecorator):
         return cast("V", guarded)
 
 
-class require_auth(_Requirement):  # noqa: N801 - the name that plugin authors know
-    """Signed in, or with an API key: anybody who may use plugins. Permission class and view decorator."""
+class _SignedIn(_Requirement):
+    """Signed in, or with an API key: anybody who may use plugins."""
 
     @classmethod
     def refuse(cls) -> None:
         authorize(current_actor(), "plugin.use")
 
 
-class require_admin(_Requirement):  # noqa: N801 - as above
-    """An administrator of the tenant, or a key that may what one may. Permission class and view decorator."""
+class _Admin(_Requirement):
+    """An administrator of the tenant, or a key that may what one may."""
 
     @classmethod
     def refuse(cls) -> None:
         authorize(current_actor(), "plugin.manage")
 
 
-class require_admin_ui(_Requirement):  # noqa: N801 - as above
-    """A person who is signed in to the tenant's admin; others are sent to the sign-in page.
-
-    Permission class and view decorator; for pages, where a key is of no use.
-    """
+class _AdminPage(_Requirement):
+    """A person who is signed in to the tenant's admin."""
 
     @classmethod
     def refuse(cls) -> None:
@@ -128,6 +111,45 @@ class require_admin_ui(_Requirement):  # noqa: N801 - as above
             return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
         cls.refuse()
         return None
+
+
+class Guard(OperandHolder):
+    """A permission class of DRF and a view decorator in one.
+
+    DRF makes a permission by calling it without arguments; as a decorator it is called with the view.
+    """
+
+    def __init__(self, requirement: type[_Requirement]) -> None:
+        self._requirement = requirement
+        self.__doc__ = requirement.__doc__
+
+    @overload
+    def __call__(self) -> BasePermission: ...
+
+    @overload
+    def __call__[V: Callable[..., Any]](self, view: V, /) -> V: ...
+
+    def __call__(self, *views: Any) -> Any:
+        return self._requirement.decorate(*views) if views else self._requirement()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        return f"<{self._requirement.__doc__}>"
+
+
+require_auth: Final = Guard(_SignedIn)
+"""Signed in, or with an API key: anybody who may use plugins."""
+
+require_admin: Final = Guard(_Admin)
+"""An administrator of the tenant, or a key that may what one may."""
+
+require_admin_ui: Final = Guard(_AdminPage)
+"""A person who is signed in to the tenant's admin, for pages; others are sent to the sign-in page."""
 
 
 def allow_anonymous[V: Callable[..., Any]](view: V) -> V:

@@ -15,7 +15,7 @@ from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
 from core.actors import authorize
-from core.api.access import authenticated_actor
+from core.api.access import authenticated_actor, caller_of
 from core.api.problems import answer_exception, page_not_found
 from core.errors import NotFound, Unauthenticated
 from core.scope import current_actor, current_scope
@@ -141,7 +141,7 @@ def _permissions_of(request: HttpRequest, view: Any) -> list[Any]:
 
 def _authenticate(request: HttpRequest) -> Request:
     """Ask the API's authentication classes, which check CSRF for sessions; nobody at all is no error here."""
-    caller = Request(request, authenticators=[one() for one in _default_authentication()])
+    caller = caller_of(request)
     request.user = caller.user
     return caller
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,9 @@ class Trials:
     def __call__(self, candidates: Sequence[Candidate], *, plugins_dir: Path) -> Verdict:
         self.count += 1
         approved = tuple(
-            ApprovedPlugin(id=one.name.replace("_", "-"), candidate=one) for one in candidates if not one.problem
+            ApprovedPlugin(id=one.name.replace("_", "-"), candidate=one)
+            for one in candidates
+            if not one.problem
         )
         failures = tuple(trial._undiscovered(one) for one in candidates if one.problem)
         return Verdict(approved=approved, failures=failures, is_final=self.is_final)
@@ -109,7 +112,7 @@ def test_without_a_writable_folder_the_temporary_one_serves(
 ) -> None:
     in_the_way = tmp_path / "var"
     in_the_way.write_text("no folder")
-    monkeypatch.setattr(verdicts.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
 
     for _ in range(2):
         verdict_for(plugins_dir=folder, var_dir=in_the_way)
@@ -126,7 +129,7 @@ def test_without_any_writable_folder_plugins_are_tried_each_time(
 ) -> None:
     in_the_way = tmp_path / "var"
     in_the_way.write_text("no folder")
-    monkeypatch.setattr(verdicts.tempfile, "gettempdir", lambda: str(in_the_way))
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(in_the_way))
 
     for _ in range(2):
         verdict_for(plugins_dir=folder, var_dir=in_the_way)
@@ -135,7 +138,9 @@ def test_without_any_writable_folder_plugins_are_tried_each_time(
     assert "tried at every start" in caplog.text
 
 
-def test_old_verdicts_are_cleared_away(trials: Trials, folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_old_verdicts_are_cleared_away(
+    trials: Trials, folder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(verdicts, "_KEPT_FILES", 2)
     for number in range(4):
         (folder / "good_neighbour" / "__init__.py").write_text(f"# {number}")
