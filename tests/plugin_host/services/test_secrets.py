@@ -54,7 +54,12 @@ def test_people_see_that_a_secret_is_set_and_by_whom(in_tenant: Tenant) -> None:
 
     token, spare = secret_documents("mailer")
 
-    assert (token["key"], token["is_set"], token["set_by"], token["required"]) == ("token", True, "tests", True)
+    assert (token["key"], token["is_set"], token["set_by"], token["required"]) == (
+        "token",
+        True,
+        "tests",
+        True,
+    )
     assert len(token["fingerprint"]) == 8
     assert (spare["key"], spare["is_set"], spare["fingerprint"]) == ("spare", False, None)
 

@@ -82,8 +82,12 @@ def test_a_configured_plugin_is_enabled_and_told_so(in_tenant: Tenant) -> None:
     assert kind == "plugin.enabled"
     assert payload["plugin"] == "mailer"
     assert payload["version"] == "1.2.0"
-    assert [row.hook for row in Delivery.objects.filter(event_type="plugin.enabled")] == ["dvp_plugin_enabled"]
-    assert AuditEntry.objects.filter(action="plugin.enabled", target_id="mailer", actor="system:tests").exists()
+    assert [row.hook for row in Delivery.objects.filter(event_type="plugin.enabled")] == [
+        "dvp_plugin_enabled"
+    ]
+    assert AuditEntry.objects.filter(
+        action="plugin.enabled", target_id="mailer", actor="system:tests"
+    ).exists()
 
 
 def test_enabling_twice_changes_nothing_more(in_tenant: Tenant) -> None:
@@ -116,7 +120,9 @@ def test_disabling_tells_the_plugin(in_tenant: Tenant) -> None:
     disable_plugin("mailer")
 
     assert events()[-1][0] == "plugin.disabled"
-    assert [row.hook for row in Delivery.objects.filter(event_type="plugin.disabled")] == ["dvp_plugin_disabled"]
+    assert [row.hook for row in Delivery.objects.filter(event_type="plugin.disabled")] == [
+        "dvp_plugin_disabled"
+    ]
 
 
 def test_a_plugin_that_was_never_on_is_not_told_that_it_is_off(in_tenant: Tenant) -> None:
