@@ -37,11 +37,15 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     monkeypatch.syspath_prepend(tmp_path)
-    yield importlib.import_module
-    for name in [
-        key for key in sys.modules if f"{key.partition('.')[0]}.py" in listings or "my_plugin" in key
-    ]:
+    tops = {name.partition("/")[0].removesuffix(".py") for name in listings}
+    # The other guide's example has the same name.
+    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
+    for name in before:
         del sys.modules[name]
+    yield importlib.import_module
+    for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
+        del sys.modules[name]
+    sys.modules.update(before)
 
 
 async def test_the_minimal_plugin_loads_and_runs(load: Load, caplog: pytest.LogCaptureFixture) -> None:
