@@ -230,8 +230,10 @@ class DeliveryView(ApiView):
 
     @extend_schema(tags=_TAGS, summary="Show a delivery with its attempts", responses={200: DELIVERY_DETAILS})
     def get(self, request: Request, plugin_id: str, delivery_id: UUID) -> Response:
+        # Looked up first: what another tenant has is not there, whoever asks.
+        found = delivery_with_attempts(delivery_id, plugin=plugin_id)
         authorize(current_actor(), "plugin.read")
-        return Response(delivery_details(delivery_with_attempts(delivery_id, plugin=plugin_id)))
+        return Response(delivery_details(found))
 
 
 class ReplayView(ApiView):
@@ -244,6 +246,7 @@ class ReplayView(ApiView):
         responses={202: DELIVERY_DETAILS},
     )
     def post(self, request: Request, delivery_id: UUID, plugin_id: str | None = None) -> Response:
+        delivery_with_attempts(delivery_id, plugin=plugin_id)
         NOTHING.read(request)
         made = replay_delivery(delivery_id=delivery_id, plugin=plugin_id)
         return Response(delivery_details(delivery_with_attempts(made.pk)), status=202)

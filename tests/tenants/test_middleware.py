@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from django.db import connection
@@ -16,7 +16,7 @@ from core.scope import current_scope, platform_scope, tenant_scope
 from tenants.middleware import TenantMiddleware
 from tenants.models import Domain, Tenant
 from tenants.services.directory import add_domain, remove_domain, resume_tenant, suspend_tenant
-from tests.tenants.people import host_of
+from tests.tenants.people import PLATFORM_HOST, host_of
 
 
 def slug_in_scope(request: HttpRequest) -> HttpResponse:
@@ -108,7 +108,7 @@ def test_a_correlation_id_is_taken_over_or_made(tenant: Tenant) -> None:
     made = ask(slug_in_scope, host_of(tenant), **{"X-Correlation-ID": "<script>"})
 
     assert taken.headers["X-Correlation-ID"] == given
-    assert uuid.UUID(made.headers["X-Correlation-ID"])
+    assert str(uuid.UUID(made.headers["X-Correlation-ID"])) == made.headers["X-Correlation-ID"]
 
 
 def hosts_in_sight() -> list[str]:
@@ -147,7 +147,7 @@ def test_a_streamed_body_is_made_in_the_scope_of_its_request(tenant: Tenant, oth
 
 async def test_asynchronous_views_keep_the_scope_too(tenant: Tenant) -> None:
     async def view(request: HttpRequest) -> StreamingHttpResponse:
-        async def parts():  # type: ignore[no-untyped-def]  # an asynchronous generator of texts
+        async def parts() -> AsyncIterator[str]:
             for _ in range(2):
                 domain = await Domain.objects.aget()
                 yield domain.host
@@ -170,3 +170,23 @@ def test_an_exception_leaves_no_scope(tenant: Tenant) -> None:
         ask(view, host_of(tenant))
 
     assert current_scope() is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/posts/a%00",
+        "/posts?page=%00",
+        "/admin/core/record/?collection=%00",
+        "/api/v1/content/%00",
+        "/api/v1/content/posts/a%00?locale=%00",
+        "/api/v1/collections/%00/records",
+        "/api/v1/collections/posts/records?q=%00",
+    ],
+)
+def test_an_address_with_nul_is_refused_before_it_reaches_the_database(tenant: Tenant, path: str) -> None:
+    for host in (host_of(tenant), PLATFORM_HOST):
+        answer = Client(headers={"host": host}).get(path)
+
+        assert answer.status_code == 400
+        assert "NUL" in answer.content.decode()
