@@ -39,7 +39,7 @@ _local = threading.local()
 
 def _fetch(host: str, sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     tenant_id = _tenants[host]["tenant"]
-    cursor = getattr(_local, "cursor", None)
+    cursor: Any = getattr(_local, "cursor", None)
     if cursor is None:
         connection = psycopg.connect(_address, autocommit=True, cursor_factory=psycopg.ClientCursor)
         cursor = _local.cursor = connection.cursor()

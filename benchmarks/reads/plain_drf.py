@@ -54,6 +54,8 @@ class Article(models.Model):
     rating = models.FloatField()
     published_at = models.DateTimeField()
 
+    objects = models.Manager["Article"]()
+
     class Meta:
         app_label = "bench"
         db_table = "bench_article"
@@ -73,7 +75,7 @@ class ArticleViewSet(viewsets.ModelViewSet[Article]):
     serializer_class = ArticleSerializer
     lookup_field = "slug"
 
-    def get_queryset(self) -> models.QuerySet[Article]:
+    def get_queryset(self) -> Any:
         articles = Article.objects.order_by("-published_at", "-id")
         if category := self.request.query_params.get("category"):
             articles = articles.filter(category=category)

@@ -19,10 +19,11 @@ TENANT_MODELS = [model for model in apps.get_models() if issubclass(model, Tenan
 ROLES = ("tenantry_tenant", "tenantry_platform")
 
 
-def rows(sql: str, *params: object) -> list[tuple[Any, ...]]:
+def rows(sql: str, *params: Any) -> list[tuple[Any, ...]]:
     with platform_scope(PlatformWork.TENANT_DIRECTORY), connection.cursor() as cursor:
         cursor.execute(sql, params or None)
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        return found
 
 
 def tables_with_tenant() -> set[str]:

@@ -129,7 +129,7 @@ def test_failed_request_leaves_nothing_behind(ours: Client, theirs: Client, path
 
 
 def test_streamed_body_keeps_its_scope_to_the_end(ours: Client, theirs: Client) -> None:
-    response = ours.get("/streaming")
+    response: Any = ours.get("/streaming")
     body = iter(response.streaming_content)
     assert next(body) == b"ours"
     # Between two parts the same thread serves somebody else.
@@ -143,7 +143,8 @@ def test_streamed_body_keeps_its_scope_to_the_end(ours: Client, theirs: Client) 
 def test_streamed_server_side_cursor_keeps_its_scope(ours: Client, theirs: Client, tenant: Tenant) -> None:
     with tenant_scope(tenant.id):
         Collection.objects.create(name="ours-too", title="Ours too")
-    body = iter(ours.get("/server-side").streaming_content)
+    response: Any = ours.get("/server-side")
+    body = iter(response.streaming_content)
     assert next(body) == b"ours"
     assert theirs.get("/plain").json() == ["theirs"]
     assert list(body) == [b"ours-too"]
@@ -156,7 +157,7 @@ def close_connection() -> None:
 async def body_at(slug: str, path: str) -> str:
     """Ask as an ASGI server does: each request has one thread for its blocking parts, which then ends."""
     async with ThreadSensitiveContext():
-        response = await AsyncClientAt(f"{slug}.test").get(path)
+        response: Any = await AsyncClientAt(f"{slug}.test").get(path)
         parts = (
             [part async for part in response.streaming_content] if response.streaming else [response.content]
         )

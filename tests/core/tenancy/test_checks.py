@@ -16,6 +16,10 @@ from core.tenancy.constraints import TenantForeignKey, TenantPolicy
 from core.tenancy.models import TenantOwned, TenantRelation
 
 
+def _is_automatic(through: Any) -> bool:
+    return bool(through._meta.auto_created)
+
+
 class _App:
     """An app that holds the given models, as the check asks for them."""
 
@@ -23,11 +27,11 @@ class _App:
         self.held = held
 
     def get_models(self, **options: Any) -> list[type[models.Model]]:
-        through = [
+        through: list[Any] = [
             field.remote_field.through
             for model in self.held
             for field in model._meta.local_many_to_many
-            if field.remote_field.through._meta.auto_created
+            if _is_automatic(field.remote_field.through)
         ]
         return [*self.held, *through]
 
@@ -41,7 +45,8 @@ def test_the_projects_own_models_pass() -> None:
 
 
 def test_the_check_is_registered() -> None:
-    assert check_tenant_models in checks.registry.registry.get_checks()
+    registered: list[Any] = list(checks.registry.registry.get_checks())
+    assert check_tenant_models in registered
 
 
 @isolate_apps("core")
