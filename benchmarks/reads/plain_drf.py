@@ -6,7 +6,7 @@ Django's default middleware, one connection kept per thread, no tenants. Run und
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import django
 import environ
@@ -54,7 +54,7 @@ class Article(models.Model):
     rating = models.FloatField()
     published_at = models.DateTimeField()
 
-    objects = models.Manager["Article"]()
+    objects: ClassVar[models.Manager[Any]] = models.Manager()
 
     class Meta:
         app_label = "bench"
