@@ -18,7 +18,7 @@ if command -v uv >/dev/null 2>&1; then exec uv run --quiet --no-project --python
 echo "No Python found. Install Python 3.13, or name one: make $@ PYTHON=/path/to/python3.13" >&2; exit 1
 endef
 
-.PHONY: help install run test check format bench docs
+.PHONY: help install run test check format bench docs faults
 
 help:
 	@echo "make run       start everything (PORT=8001 for another port); Ctrl-C stops it"
@@ -26,6 +26,7 @@ help:
 	@echo "make check     format, lint, types, import contracts, migrations, deployment settings"
 	@echo "make format    put the code into shape"
 	@echo "make bench     the measurements"
+	@echo "make faults    processes and servers killed in the middle of work"
 	@echo "make docs      the API's description, from the code"
 	@echo "make install   .venv with the runtime's requirements only"
 
@@ -64,6 +65,9 @@ format: .venv/development
 
 bench: .venv/development
 	$(BIN)/python -m benchmarks $(ARGS)
+
+faults: .venv/development
+	$(BIN)/python -m pytest $(ARGS) tests/faults
 
 docs: .venv/development
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
