@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from uuid import UUID
 
 import pytest
@@ -113,6 +114,10 @@ def test_nothing_is_lost_when_the_worker_is_killed(
     check_nothing_is_lost(tenant, receiver, PUBLISHED, in_flight)
 
 
+def _has_seen(receiver: Receiver, count: int) -> bool:
+    return len(receiver.seen) >= count
+
+
 def test_nothing_is_lost_when_pool_processes_are_killed(
     installation: Installation, tenant: Tenant, receiver: Receiver
 ) -> None:
@@ -122,7 +127,8 @@ def test_nothing_is_lost_when_pool_processes_are_killed(
     in_flight: set[str] = set()
 
     for share in (5, 3):
-        wait_until(lambda share=share: len(receiver.seen) >= FEWER // share, installation)
+        wanted = FEWER // share
+        wait_until(partial(_has_seen, receiver, wanted), installation)
         for child in pool_children(worker):
             os.kill(child, signal.SIGKILL)
         in_flight |= running_deliveries(tenant)
