@@ -24,6 +24,7 @@ from plugin_host.loading.app_config import (
     make_app_config,
 )
 from plugin_host.loading.failures import failure_of, files_of, is_inside
+from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.loading.verdicts import candidate_from_json, failure_to_json
 from plugin_host.registry import LoadedPlugins, LoadFailure
 
@@ -135,8 +136,26 @@ class Probe:
 
         loaded = LoadedPlugins()
         build_all(loaded, self._configs, on_stage=self._at, on_failure=failed)
+        for config in self._configs:
+            plugin = loaded.plugins.get(config.plugin_id)
+            if plugin is not None:
+                self._describe(config, plugin)
         names = {config.plugin_id: config.candidate.name for config in self._configs}
         return [(names[plugin_id], plugin_id) for plugin_id in loaded.plugins]
+
+    def _describe(self, config: PluginAppConfig, plugin: LoadedPlugin) -> None:
+        """Make the plugin's part of the OpenAPI document: one that cannot be made would take all of it down."""
+        from drf_spectacular.drainage import GENERATOR_STATS
+        from drf_spectacular.generators import SchemaGenerator
+
+        from plugin_host.routes import plugin_patterns
+
+        self._at(config.candidate, "openapi")
+        try:
+            with GENERATOR_STATS.silence():
+                SchemaGenerator(patterns=plugin_patterns(plugin)).get_schema(public=True)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001 - load isolation: one plugin's failure is its own
+            self._fail(config.candidate, error, "openapi")
 
     def _owner_of(self, thing: Any) -> PluginAppConfig | None:
         model = getattr(thing, "model", None) or thing

@@ -19,7 +19,7 @@ from core.scope import current_actor, require_tenant
 from core.services.audit import record_audit
 from core.signals import event_recorded
 from plugin_host.loading.plugin import LoadedPlugin
-from plugin_host.models.settings import PluginSettings
+from plugin_host.models.settings import PluginSettings, PluginState
 from plugin_host.registry import loaded_plugins
 from plugin_host.state import announce_plugin_change, forget_tenant_plugins
 
@@ -41,6 +41,11 @@ class PluginChange:
     now: datetime
     is_made: bool = False
     _events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the plugin is told what happens to it."""
+        return self.row.state in (PluginState.ENABLED, PluginState.PAUSED)
 
     def note(self, action: str, *, event: str | None = None, detail: Mapping[str, Any] | None = None) -> None:
         """Write the change down for the audit log and, under the name `event`, for the plugin itself.

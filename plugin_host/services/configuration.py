@@ -159,4 +159,5 @@ def _store(
         changed_at=change.now,
     )
     changed = sorted(key for key in {*before, *new} if before.get(key) != new.get(key))
-    change.note("plugin.configured", event="plugin.config_changed", detail={"changed": changed})
+    event = "plugin.config_changed" if change.is_on else None
+    change.note("plugin.configured", event=event, detail={"changed": changed})

@@ -82,7 +82,8 @@ def save_secrets(
 
 def _note(change: PluginChange, written: list[str], removed: list[str]) -> None:
     detail = {"secrets": sorted([*written, *removed]), "removed": sorted(removed)}
-    change.note("plugin.secrets_changed", event="plugin.config_changed", detail=detail)
+    event = "plugin.config_changed" if change.is_on else None
+    change.note("plugin.secrets_changed", event=event, detail=detail)
 
 
 def _check(plugin: LoadedPlugin, changes: Mapping[str, str | None], values: Mapping[str, str]) -> None:

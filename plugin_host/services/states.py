@@ -45,7 +45,7 @@ def disable_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSett
         row = change.row
         if row.state == PluginState.DISABLED:
             return row
-        was_on = row.state in (PluginState.ENABLED, PluginState.PAUSED)
+        was_on = change.is_on
         row.state = PluginState.DISABLED
         _end_pause(row)
         change.note("plugin.disabled", event="plugin.disabled" if was_on else None)
@@ -67,7 +67,7 @@ def pause_plugin(
     """
     with changing_plugin(plugin_id, now=now) as change:
         row = change.row
-        if row.state not in (PluginState.ENABLED, PluginState.PAUSED):
+        if not change.is_on:
             raise Conflict(
                 f"Plugin {plugin_id} is not on, so it cannot be paused.", code="plugin_not_enabled"
             )

@@ -45,6 +45,7 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "shared_table": ("broken", "checks", "belongs to no tenant and is not listed"),
     "syntax_error": ("broken", "import", "SyntaxError: expected ':' (__init__.py, line 4)"),
     "two_classes": ("broken", "metadata", "more than one plugin class (One, Two)"),
+    "undescribable": ("broken", "openapi", "LookupError: no schema today"),
     "unknown_hook": ("broken", "hooks", "Did you mean 'dvp_content_published'?"),
     "unsound_schema": ("broken", "metadata", "config_schema"),
     "wrong_arguments": ("broken", "hooks", "arguments in the wrong order"),

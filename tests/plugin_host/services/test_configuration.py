@@ -79,7 +79,7 @@ def test_saving_the_same_again_changes_nothing(in_tenant: Tenant) -> None:
     save_config("mailer", {"sender": "a@example.org"})
 
     assert PluginSettings.objects.get().revision == 1
-    assert Event.objects.count() == 1
+    assert AuditEntry.objects.count() == 1
 
 
 def test_merging_changes_some_keys_and_takes_others_away(in_tenant: Tenant) -> None:
@@ -88,7 +88,18 @@ def test_merging_changes_some_keys_and_takes_others_away(in_tenant: Tenant) -> N
     save_config("mailer", {"colour": "red", "limit": None}, merge=True)
 
     assert PluginSettings.objects.get().config == {"sender": "a@example.org", "colour": "red"}
-    assert Event.objects.latest("id").payload["changed"] == ["colour", "limit"]
+    assert AuditEntry.objects.latest("id").detail == {"changed": ["colour", "limit"]}
+
+
+def test_a_plugin_that_is_on_is_told_what_changed(in_tenant: Tenant) -> None:
+    save_config("plain", {"a": 1, "b": 2})
+    assert not Event.objects.exists()
+    enable_plugin("plain")
+
+    save_config("plain", {"a": 1, "c": 3})
+
+    event = Event.objects.get(type="plugin.config_changed")
+    assert (event.payload["plugin"], event.payload["changed"]) == ("plain", ["b", "c"])
 
 
 @pytest.mark.parametrize(
