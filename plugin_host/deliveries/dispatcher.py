@@ -153,6 +153,8 @@ class Dispatcher:
         self._bell = asyncio.Event()
         heartbeat = asyncio.create_task(self._beat())
         ready.set()
+        # Not at once: where a hook kills a process that has just been started, Celery gives up its whole worker.
+        await self._wait(self._bell)
         try:
             while not self._stopping or self._running or self._ended:
                 try:
@@ -186,10 +188,13 @@ class Dispatcher:
                 self._say_full()
         if self._stopping and not self._running and not self._ended:
             return
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(bell.wait(), self._settings.poll_seconds)
+        await self._wait(bell)
         if self._ended and self._running:
             await asyncio.sleep(_GATHER_SECONDS)
+
+    async def _wait(self, bell: asyncio.Event) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(bell.wait(), self._settings.poll_seconds)
 
     def _claim(self, free: int) -> list[ClaimedDelivery]:
         running = self.running

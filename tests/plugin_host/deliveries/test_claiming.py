@@ -3,9 +3,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection, connections
+from django.utils import timezone
 
 from core.ids import uuid7
 from core.platform_work import PlatformWork
@@ -13,6 +15,7 @@ from core.scope import platform_scope
 from plugin_host.deliveries.claiming import ClaimedDelivery, ClaimLimits, claim_deliveries
 from plugin_host.deliveries.finishing import AttemptResult, finish_attempts
 from plugin_host.models.delivery import AttemptOutcome, Delivery, DeliveryOutcome
+from plugin_host.models.settings import PluginSettings, PluginState
 from tenants.models import Tenant, TenantStatus
 from tests.fixtures import MakeTenant
 from tests.plugin_host.deliveries.conftest import MakeDelivery, attempts, open_delivery
@@ -84,6 +87,26 @@ def test_claim_leaves_suspended_tenants_alone(make_tenant: MakeTenant, make_deli
     make_delivery(make_tenant(status=TenantStatus.SUSPENDED))
 
     assert claim() == []
+
+
+def test_what_is_paused_waits_and_is_probed_with_one_delivery_when_its_time_is_up(
+    in_tenant: Tenant, make_delivery: MakeDelivery
+) -> None:
+    for _ in range(3):
+        make_delivery(in_tenant)
+    settings = PluginSettings.objects.create(plugin_id="echo", state=PluginState.PAUSED)
+
+    assert claim() == []
+    settings.paused_until = timezone.now() + timedelta(hours=1)
+    settings.save()
+    assert claim() == []
+    settings.paused_until = timezone.now() - timedelta(hours=1)
+    settings.save()
+    (probe,) = claim()
+    assert claim(running=[(probe.tenant_id, probe.plugin)]) == []
+    settings.state = PluginState.ENABLED
+    settings.save()
+    assert len(claim(running=[(probe.tenant_id, probe.plugin)])) == 2
 
 
 def test_a_later_version_waits_until_the_earlier_one_is_final(
