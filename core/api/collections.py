@@ -68,6 +68,7 @@ _MISFITS: Final = answer_schema(
 class CollectionListView(ApiView):
     """All collections; making one."""
 
+    keeps_answers = True
     query_parameters = {"GET": PARAMETERS}
 
     @extend_schema(

@@ -41,6 +41,7 @@ UNPUBLISH: Final = Body(object_schema({"comment": TEXT}))
 class RecordListView(ApiView):
     """Working copies of one collection."""
 
+    keeps_answers = True
     has_open_query = True
 
     @extend_schema(tags=["records"], summary="List records", responses={200: page_schema(RECORD)})
@@ -117,6 +118,8 @@ class RecordView(ApiView):
 class PublishView(ApiView):
     """Making a working copy the live one."""
 
+    keeps_answers = True
+
     @extend_schema(
         tags=["records"], summary="Publish a record", request=PUBLISH.openapi, responses={200: RECORD}
     )
@@ -137,6 +140,8 @@ class PublishView(ApiView):
 
 class UnpublishView(ApiView):
     """Taking a record off the site."""
+
+    keeps_answers = True
 
     @extend_schema(
         tags=["records"],
@@ -180,6 +185,8 @@ class RevisionView(ApiView):
 
 class RestoreView(ApiView):
     """Bringing an old version back as the working copy."""
+
+    keeps_answers = True
 
     @extend_schema(
         tags=["records"],

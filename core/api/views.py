@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, ClassVar, Final
 
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -14,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from core.api import idempotency
 from core.api.parsers import MergePatchParser, StrictJSONParser
 from core.errors import FieldError, Malformed, PreconditionRequired, Stale
 from core.scope import current_scope
@@ -36,6 +39,11 @@ class ApiSchema(AutoSchema):
         return [
             *described,
             *(
+                [OpenApiParameter(idempotency.HEADER, OpenApiTypes.STR, OpenApiParameter.HEADER)]
+                if view.keeps_answers and self.method == "POST"
+                else []
+            ),
+            *(
                 OpenApiParameter(name, _PARAMETER_TYPES.get(name, OpenApiTypes.STR))
                 for name in view.query_parameters.get(self.method, ())
                 if name not in names
@@ -43,6 +51,15 @@ class ApiSchema(AutoSchema):
         ]
 
 
+class _AnsweredBeforeError(Exception):
+    """Leads from the beginning of a request straight to its end."""
+
+    def __init__(self, answer: idempotency.KeptAnswer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+_REPLAYED: Final = "Idempotency-Replayed"
 _PREFIX: Final = "/api/v1/"
 _PARAMETER_TYPES: Final = {"limit": OpenApiTypes.INT, "total": OpenApiTypes.BOOL}
 
@@ -58,6 +75,9 @@ class ApiView(APIView):
     query_parameters: ClassVar[Mapping[str, Sequence[str]]] = {}
     # Filters whose names only the view knows; it refuses wrong ones itself.
     has_open_query: ClassVar[bool] = False
+    # Whether a POST may carry an Idempotency-Key. Not where the answer has a secret in it.
+    keeps_answers: ClassVar[bool] = False
+    _attempt: idempotency.Attempt | None = None
     schema = ApiSchema()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -69,6 +89,39 @@ class ApiView(APIView):
             )
         if not self.has_open_query:
             refuse_unknown(request.query_params, self.query_parameters.get(request.method or "", ()))
+        if self.keeps_answers and request.method == "POST" and idempotency.HEADER in request.headers:
+            begun = idempotency.begin(
+                key=request.headers[idempotency.HEADER],
+                path=request.path,
+                body=request.data,
+                precondition=request.headers.get("If-Match", ""),
+            )
+            if isinstance(begun, idempotency.KeptAnswer):
+                raise _AnsweredBeforeError(begun)
+            self._attempt = begun
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Give an answer once more that was given before; everything else is an error."""
+        if isinstance(exc, _AnsweredBeforeError):
+            kept = exc.answer
+            return Response(kept.document, status=kept.status, headers={**kept.headers, _REPLAYED: "true"})
+        return super().handle_exception(exc)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Keep the answer of a request with an Idempotency-Key where it did something."""
+        self._attempt = None
+        done = False
+        try:
+            response = super().dispatch(request, *args, **kwargs)
+            if self._attempt is not None and isinstance(response, Response) and response.status_code < 300:
+                self._attempt.keep(
+                    status=response.status_code, headers=response.headers, document=response.data
+                )
+                done = True
+        finally:
+            if self._attempt is not None and not done:
+                self._attempt.give_up()
+        return response
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]  # DRF's own
         """Say which methods there are; the OpenAPI document says the rest."""
