@@ -74,7 +74,11 @@ class SchemaValidator:
             return []
         if (fault := _not_json(value)) is not None:
             return [fault]
-        return field_errors(self._asks_why.iter_errors(value), limit=MAX_ERRORS)
+        try:
+            return field_errors(self._asks_why.iter_errors(value), limit=MAX_ERRORS)
+        except RecursionError:
+            message = "The schema refers to itself without end here, so nothing can fit it."
+            return [FieldError(pointer="", message=message, code="schema")]
 
     def check(self, value: Any, message: str = "The input does not fit the schema.") -> None:
         """Pass a value that fits.
@@ -299,8 +303,11 @@ def _resolved(schema: Any, root: Schema) -> Schema:
 
 def _filled(schema: Any, value: Any, root: Schema, parents: frozenset[int]) -> Any:
     part = _resolved(schema, root)
+    chain = parents | {id(part)}
     for alternative in part.get("allOf", ()):
-        value = _filled(alternative, value, root, parents)
+        # A schema that contains itself would be gone through without end.
+        if id(_resolved(alternative, root)) not in chain:
+            value = _filled(alternative, value, root, chain)
     if isinstance(value, dict):
         for name, child in part.get("properties", {}).items():
             if name in value:

@@ -19,7 +19,7 @@ from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
 from core.actors import ANONYMOUS
-from core.api.problems import Problem, answer_exception, is_api, problem_response
+from core.api.problems import Problem, answer_exception, error_response, is_api, problem_response
 from core.ids import uuid7
 from core.scope import Scope, current_scope, enter_scope, use_scope
 from core.security_headers import PERMISSIONS, policy_for
@@ -104,7 +104,7 @@ def _enter_host(request: HttpRequest) -> tuple[Scope | None, _Respond | None]:
     host = bare_host(request.META.get("HTTP_HOST") or request.META.get("SERVER_NAME", ""))
     if is_platform_host(host):
         request.tenant = None  # type: ignore[attr-defined]  # see the other branch
-        return None, None
+        return None, _refuse_nul if _has_nul(request) else None
     tenant = tenant_at(host)
     request.tenant = tenant  # type: ignore[attr-defined]  # the documented attribute of each request
     if tenant is None:
@@ -122,12 +122,23 @@ def _enter_host(request: HttpRequest) -> tuple[Scope | None, _Respond | None]:
     )
     if tenant.is_suspended and not _is_open_while_suspended(request.path):
         return scope, _refuse_suspended
-    return scope, None
+    return scope, _refuse_nul if _has_nul(request) else None
 
 
 def _is_open_while_suspended(path: str) -> bool:
     """Probes, and the style sheet of the page that says so."""
     return path in PROBES or path.startswith(settings.STATIC_URL)
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    """Say whether the address has the character NUL, which no name has and PostgreSQL refuses in every text."""
+    query = request.META.get("QUERY_STRING", "")
+    return "\0" in request.path or "%00" in query or "\0" in query
+
+
+def _refuse_nul(request: HttpRequest) -> HttpResponse:
+    problem = Problem(status=400, code="malformed", detail="An address has no NUL characters (%00).")
+    return _guarded(request, error_response(problem, request))
 
 
 def _refuse_unknown_host(request: HttpRequest) -> HttpResponse:

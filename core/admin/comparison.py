@@ -9,6 +9,7 @@ from typing import Any
 
 from core.forms.form_values import title_of
 from core.models import Revision
+from core.schema_keywords import properties
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +27,15 @@ class ComparedField:
 
 def compare_revisions(old: Revision, new: Revision, *, schema: Mapping[str, Any]) -> list[ComparedField]:
     """Return the fields that either version has and that differ, in the schema's order."""
-    properties = schema.get("properties", {})
-    order = [*properties, *sorted({*old.data, *new.data} - set(properties))]
+    described = properties(schema)
+    order = [*described, *sorted({*old.data, *new.data} - set(described))]
     rows = [
         ComparedField(name=label, old=str(getattr(old, name)), new=str(getattr(new, name)))
         for name, label in (("title", "Title"), ("slug", "Slug"), ("locale", "Language"))
     ]
     rows += [
         ComparedField(
-            name=str(properties.get(name, {}).get("title") or title_of(name)),
+            name=str(described.get(name, {}).get("title") or title_of(name)),
             old=as_text(old.data.get(name)),
             new=as_text(new.data.get(name)),
         )

@@ -95,7 +95,9 @@ class FrameAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no ty
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own = [route for routes in self._routes for route in routes(self)]
-        return [*own, *super().get_urls()]
+        # Django's way from a content type and a key to any object's page knows no permissions.
+        theirs = [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+        return [*own, *theirs]
 
     def menu(self, request: HttpRequest) -> Iterable[MenuGroup]:
         """The groups that the site itself has, before those that apps add."""

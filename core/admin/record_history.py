@@ -102,6 +102,6 @@ class RecordHistoryPages(Base):
 
     @staticmethod
     def _revision(record: Record, version: str) -> Revision:
-        if not version.isdigit() or len(version) > 9:
+        if not (version.isascii() and version.isdigit()) or len(version) > 9:
             raise Http404("There is no such version.")
         return get_object_or_404(record.revisions, version=int(version))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rest_framework.request import Request
@@ -64,14 +64,15 @@ def moment(body: dict[str, Any], name: str) -> datetime | None:
     """Return a moment of a body that was read, or None where it has none.
 
     Raises:
-        Invalid: The moment does not exist, such as a leap second.
+        Invalid: The moment does not exist, such as a leap second, or has no place between the years 1 and 9999.
     """
     text = body.get(name)
     if text is None:
         return None
     try:
-        return datetime.fromisoformat(text.upper())
-    except ValueError:
+        # In UTC, as it comes back from the database.
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
         message = f"{text!r} is no moment that can be kept; write one such as 2026-01-31T12:00:00Z."
         errors = [FieldError(pointer=f"/{name}", message=message, code="format")]
         raise Invalid(message, errors=errors) from None

@@ -15,8 +15,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from core.actors import authorize
 from core.api.access import authenticated_actor
-from core.errors import NotFound
+from core.errors import Malformed, NotFound
 from core.schema_keywords import as_uuid
+from core.scope import current_tenant_id
 from core.selectors.collection_shapes import CollectionShape, collection_shape
 from core.selectors.published import Page, PageRequest, parse_page_request, published_page
 
@@ -35,6 +36,7 @@ def published_item(request: HttpRequest, collection: str, key: str) -> HttpRespo
     """Answer one published record, by slug or by id."""
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
+    _enter_tenant(request)
     row = _item_row(collection, key, request.GET.get("locale", "") if request.META["QUERY_STRING"] else "")
     if row is None:
         raise NotFound(f"Nothing is published as {key!r} in {collection!r}.")
@@ -50,6 +52,7 @@ def published_list(request: HttpRequest, collection: str) -> HttpResponse:
     """Answer one page of a collection's published records."""
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
+    _enter_tenant(request)
     shape = collection_shape(collection)
     if shape is None:
         raise NotFound(f"There is no collection {collection!r}.", code="collection_not_found")
@@ -62,6 +65,22 @@ def published_list(request: HttpRequest, collection: str) -> HttpResponse:
         return _with_validators(HttpResponse(status=304), etag, is_public=shape.is_public)
     body = _page_body(page, wanted, shape)
     return _with_validators(HttpResponse(body, content_type=_JSON), etag, is_public=shape.is_public)
+
+
+def _enter_tenant(request: HttpRequest) -> None:
+    """On a platform host the caller's credentials say which tenant it is.
+
+    Raises:
+        Unauthenticated: There are none.
+        Malformed: They are of no tenant.
+    """
+    if current_tenant_id() is not None:
+        return
+    authenticated_actor(request)
+    if current_tenant_id() is None:
+        raise Malformed(
+            "Name the tenant: send X-Tenant: its-slug, or a key of that tenant.", code="tenant_needed"
+        )
 
 
 def _item_row(collection: str, key: str, locale: str) -> tuple[str, str, bool] | None:

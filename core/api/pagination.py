@@ -126,15 +126,27 @@ def _write_cursor(row: Model, order: _Order, direction: str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
+_CURSOR_FAULTS: Final = (
+    binascii.Error,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    ValidationError,
+)
+
+
 def _read_cursor(text: str, order: _Order, rows: QuerySet[Any]) -> _Cursor:
     try:
         padded = text + "=" * (-len(text) % 4)
         key, direction, value, row_id = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         identity = as_uuid(row_id)
         value = rows.model._meta.get_field(order.field).to_python(value)
-        if direction not in {"next", "previous"} or identity is None or value is None:
+        if direction not in {"next", "previous"} or identity is None or value is None or "\0" in str(value):
             raise ValueError("parts of a cursor are wrong")
-    except (binascii.Error, ValueError, TypeError, AttributeError, ValidationError) as error:
+        str(value).encode()  # half surrogate pairs
+    except _CURSOR_FAULTS as error:
         raise bad_parameter("cursor", "The cursor is not one of ours; begin at the first page.") from error
     if key != order.key:
         raise bad_parameter("cursor", f"The cursor belongs to sort={key}; begin at the first page.")

@@ -15,10 +15,14 @@ from core.errors import FieldError, Malformed
 
 # Deeper than any content; far below what the interpreter's stack can take.
 MAX_DEPTH: Final = 100
+_ESCAPE: Final = "\\u"
 
 
 class StrictJSONParser(BaseParser):
-    """JSON as RFC 8259 has it: UTF-8, no NaN, no name twice in an object, nested at most `MAX_DEPTH` deep."""
+    """JSON as RFC 7493 (I-JSON) has it, at most `MAX_DEPTH` deep.
+
+    UTF-8, no NaN, no name twice in an object, no half surrogate pairs; and no NUL, which PostgreSQL cannot store.
+    """
 
     media_type = "application/json"
 
@@ -66,6 +70,8 @@ def read_json(raw: bytes) -> Any:
         raise _malformed("The body has a number with too many digits.") from error
     if _is_deeper(value, MAX_DEPTH):
         raise _malformed(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    if _ESCAPE in text and (fault := _character_fault(value)):
+        raise _malformed(fault)
     return value
 
 
@@ -101,6 +107,23 @@ def _is_deeper(value: Any, levels: int) -> bool:
         if not layer:
             return False
     return True
+
+
+def _character_fault(value: Any) -> str | None:
+    """Return what is wrong with a character that only an escape can have brought in, or None."""
+    if isinstance(value, str):
+        if "\0" in value:
+            return "The body has the character NUL (\\u0000), which cannot be kept: remove it."
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            return "The body has half of a surrogate pair, which is no character: remove it."
+        return None
+    if isinstance(value, dict):
+        parts = [*value, *value.values()]
+    elif isinstance(value, list):
+        parts = value
+    else:
+        return None
+    return next((fault for part in parts if (fault := _character_fault(part))), None)
 
 
 def _malformed(message: str, where: str = "") -> Malformed:

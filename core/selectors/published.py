@@ -357,15 +357,16 @@ def _decode_cursor(value: str, order: PageOrder) -> Cursor:
             base64.urlsafe_b64decode(value + "=" * (-len(value) % 4))
         )
         identity = UUID(record_id)
-    except (ValueError, TypeError, AttributeError, binascii.Error):
+        str(place).encode()  # half surrogate pairs
+    except (ValueError, TypeError, AttributeError, RecursionError, binascii.Error):
         raise _refusal("cursor", "This cursor is damaged; begin again without one.") from None
-    if key != order.key or direction not in {"next", "previous"}:
+    if key != order.key or direction not in ("next", "previous"):
         raise _refusal("cursor", "This cursor belongs to another sort order; begin again without one.")
     kind = order.field.kind if order.field else _COLUMNS[order.name]
     if place is not None or not order.may_be_null:
         if kind == "float" and not isinstance(place, int | float):
             raise _refusal("cursor", "This cursor is damaged; begin again without one.")
-        place = _typed("cursor", kind, str(place)) if kind != "float" else float(place)
+        place = _typed("cursor", kind, str(place))
     return Cursor(direction=direction, value=place, record_id=identity)
 
 

@@ -225,7 +225,7 @@ def _object_errors(schema: Mapping[str, Any]) -> list[FieldError]:
 def _field_errors(name: str, subschema: Mapping[str, Any]) -> list[FieldError]:
     errors = []
     where = ("properties", name)
-    if not _FIELD_NAME.match(name) or len(name) > 63:
+    if not _FIELD_NAME.fullmatch(name) or len(name) > 63:
         message = (
             f"{name!r} is no field name: letters, digits and single _, beginning with a letter, at most 63."
         )
@@ -247,7 +247,7 @@ def _keyword_fault(keyword: str, value: Any) -> str | None:
         # Other x- words belong to others, such as editors; only a slip of the pen is stopped.
         return f"Unknown keyword {keyword!r}; did you mean {near[0]!r}?" if near else None
     if keyword == "x-relation":
-        is_name = isinstance(value, str) and re.match(COLLECTION_NAME_PATTERN, value)
+        is_name = isinstance(value, str) and re.fullmatch(COLLECTION_NAME_PATTERN, value)
         return None if is_name else "x-relation takes the name of a collection."
     if keyword == "x-widget":
         return None if isinstance(value, str) else "x-widget takes a name, such as markdown."
@@ -255,7 +255,7 @@ def _keyword_fault(keyword: str, value: Any) -> str | None:
 
 
 def _name_errors(name: object) -> list[FieldError]:
-    if not isinstance(name, str) or not re.match(COLLECTION_NAME_PATTERN, name):
+    if not isinstance(name, str) or not re.fullmatch(COLLECTION_NAME_PATTERN, name):
         message = "Begin with a letter; then lower-case letters, digits, - and _, at most 63 in all."
         return [FieldError(pointer="/name", message=message, code="name")]
     if name in RESERVED_NAMES:

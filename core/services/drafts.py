@@ -18,6 +18,7 @@ from core.schema_keywords import as_uuid
 
 MAX_SLUG_CHARACTERS: Final = 200
 MAX_TITLE_CHARACTERS: Final = 500
+MAX_LOCALE_CHARACTERS: Final = 20
 _SLUG: Final = re.compile(r"^[a-z0-9_]+(?:-+[a-z0-9_]+)*$")
 _LOCALE: Final = re.compile(r"^(?:[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)?$")
 
@@ -144,10 +145,14 @@ def check_draft(draft: RecordDraft) -> None:
     Raises:
         Invalid: with one entry per fault; pointers begin with `/data`, `/title`, `/slug` or `/locale`.
     """
-    errors = [
-        FieldError(pointer=f"/data{error.pointer}", message=error.message, code=error.code)
-        for error in validate(draft.collection.schema, draft.data)
-    ]
+    if fault := _unstorable(draft.data):
+        # First of all: the libraries that hold data against a schema stumble over such characters.
+        errors = [FieldError(pointer="/data", message=fault, code="characters")]
+    else:
+        errors = [
+            FieldError(pointer=f"/data{error.pointer}", message=error.message, code=error.code)
+            for error in validate(draft.collection.schema, draft.data)
+        ]
     if fault := _title_fault(draft.title):
         errors.append(FieldError(pointer="/title", message=fault, code="title"))
     if fault := slug_fault(draft.slug):
@@ -155,8 +160,6 @@ def check_draft(draft: RecordDraft) -> None:
     if not _is_locale(draft.locale):
         message = "Write the language as a tag such as en or pt-BR, or leave it out."
         errors.append(FieldError(pointer="/locale", message=message, code="locale"))
-    if fault := _unstorable(draft.data):
-        errors.append(FieldError(pointer="/data", message=fault, code="characters"))
     if errors:
         raise Invalid(f"The {draft.collection.name} record does not fit its schema.", errors=errors)
 
@@ -165,7 +168,7 @@ def slug_fault(slug: object) -> str | None:
     """Return what is wrong with a slug, or None."""
     if not isinstance(slug, str) or not slug or len(slug) > MAX_SLUG_CHARACTERS:
         return f"A slug has 1 to {MAX_SLUG_CHARACTERS} characters."
-    if not _SLUG.match(slug):
+    if not _SLUG.fullmatch(slug):
         return f"Use lower-case letters, digits, - and _ only, such as {slugify(slug) or 'my-page'}."
     if as_uuid(slug) is not None:
         return "A slug must not look like an id."
@@ -201,7 +204,9 @@ def _slug_from(title: str) -> str:
 
 
 def _is_locale(locale: object) -> bool:
-    return isinstance(locale, str) and _LOCALE.match(locale) is not None
+    if not isinstance(locale, str) or len(locale) > MAX_LOCALE_CHARACTERS:
+        return False
+    return _LOCALE.fullmatch(locale) is not None
 
 
 def _title_fault(title: object) -> str | None:

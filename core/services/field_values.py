@@ -73,6 +73,7 @@ def _as_float(value: Any) -> float | None:
 def _as_datetime(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text.upper())
-    except ValueError:
+        # A moment at the edge of time may lie beyond it in UTC, and then nobody could read the row again.
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -101,6 +101,8 @@ def rotate_api_key(
 ) -> IssuedKey:
     """Replace a key by a new one with the same rights and life, and return that one.
 
+    A person's key acts as that person, so only they may have its successor; administrators may end it.
+
     Args:
         overlap: For how long the old key still works.
 
@@ -110,6 +112,8 @@ def rotate_api_key(
     now = now or timezone.now()
     with transaction.atomic():
         old = _key_to_change(key_id)
+        if old.user_id is not None and str(old.user_id) != current_actor().id:
+            raise Forbidden("A person's key can be replaced by that person only; end it instead.")
         if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
             raise Conflict("The key has ended already; make a new one.", code="key_ended")
         life = old.expires_at - old.created_at if old.expires_at else None

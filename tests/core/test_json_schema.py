@@ -337,3 +337,11 @@ def test_unknown_fields_are_pruned_from_closed_objects_only() -> None:
         "rows": [{}],
         "x-c": 1,
     }
+
+
+def test_a_schema_that_refers_to_itself_without_end_ends() -> None:
+    endless = {"allOf": [{"$ref": "#/definitions/a"}]}
+    schema = {"properties": {"a": endless, "b": {"type": "string"}}, "definitions": {"a": endless}}
+
+    assert fill_defaults(schema, {"a": "x"}) == {"a": "x"}
+    assert validate(schema, {"a": "x", "b": 1})

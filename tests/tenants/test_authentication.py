@@ -278,7 +278,7 @@ def test_tokens_without_or_with_another_signature_are_refused(tenant: Tenant) ->
     claims = jwt.decode(pair["access_token"], options={"verify_signature": False})
 
     for forged in (
-        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, "", algorithm="none"),
         jwt.encode(claims, settings.SECRET_KEY, algorithm="HS256"),
         "not.a.token",
         "",
@@ -432,3 +432,41 @@ def test_refresh_tokens_are_kept_as_hashes(tenant: Tenant) -> None:
     assert pair["refresh_token"].encode() not in bytes(stored.token_hash)
     assert len(bytes(stored.token_hash)) == 32
     assert isinstance(stored.family, uuid.UUID)
+
+
+@pytest.mark.parametrize("cookie", ['"\\000aaaaaaaaaaaaaaaaa"', "\xe9" * 20, "a" * 5000, "' OR 1=1 --"])
+def test_a_cookie_that_is_no_key_is_no_session(tenant: Tenant, cookie: str) -> None:
+    client = Client(headers={"host": host_of(tenant)})
+
+    answer = client.get(ME, headers={"cookie": f"{settings.SESSION_COOKIE_NAME}={cookie}"})
+
+    assert problem(answer) == (401, "unauthenticated")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("token", b'{"email": "\\ud800", "password": "x"}'),
+        ("token", b'{"email": "a@example.org", "password": "\\ud800"}'),
+        ("token", b'{"email": "a\\u0000@example.org", "password": "x"}'),
+        ("refresh", b'{"refresh_token": "\\ud800"}'),
+        ("logout", b'{"refresh_token": "\\ud800"}'),
+    ],
+)
+def test_characters_that_nobody_can_type_are_refused(tenant: Tenant, path: str, body: bytes) -> None:
+    client = Client(headers={"host": host_of(tenant)})
+
+    assert problem(client.post(f"/api/v1/auth/{path}", body, "application/json")) == (400, "malformed_json")
+
+
+def test_a_persons_key_is_replaced_by_that_person_only(tenant: Tenant) -> None:
+    owner, admin = make_member(tenant, Role.OWNER), make_member(tenant, Role.ADMIN)
+    own = program(host_of(tenant), make_key_text(tenant, owner)).get(ME).json()
+    address = f"/api/v1/api-keys/{own['id']}"
+    administration = browser(host_of(tenant), admin)
+
+    refused = administration.post(f"{address}/rotate", {}, "application/json")
+
+    assert problem(refused) == (403, "forbidden")
+    assert b"tnt_" not in refused.content
+    assert administration.delete(address).status_code == 204

@@ -241,7 +241,7 @@ def test_history_compares_and_restores(member_of: SignIn, in_tenant: Tenant, pos
     assert post.revisions.latest("version").comment == "Restored from version 1"
 
 
-@pytest.mark.parametrize("version", ["", "x", "99", "9" * 30])
+@pytest.mark.parametrize("version", ["", "x", "²", "99", "9" * 30])
 def test_a_version_that_is_not_there_is_not_found(
     member_of: SignIn, in_tenant: Tenant, post: Record, version: str
 ) -> None:
@@ -249,6 +249,17 @@ def test_a_version_that_is_not_there_is_not_found(
 
     assert client.get(f"{LIST}{post.pk}/compare/?from=1&to={version}").status_code == 404
     assert client.post(f"{LIST}{post.pk}/restore/", {"version": version}).status_code == 404
+
+
+def test_fields_of_any_kind_are_compared(member_of: SignIn, in_tenant: Tenant) -> None:
+    create_collection(name="loose", schema={"properties": {"anything": True, "nothing": False}})
+    record = create_record(collection="loose", data={"anything": 1}, title="Loose")
+    update_record(record_id=record.pk, data={"anything": [2]})
+
+    page = member_of(in_tenant).get(f"{LIST}{record.pk}/compare/?from=1&to=2")
+
+    assert page.status_code == 200
+    assert "Anything" in page.content.decode()
 
 
 def test_the_preview_shows_the_draft(member_of: SignIn, in_tenant: Tenant, post: Record) -> None:
@@ -389,3 +400,7 @@ def test_titles_of_tenants_cannot_break_out_of_the_page(member_of: SignIn, in_te
 
     for path in ("/admin/", LIST, "/admin/core/record/add/", "/admin/core/collection/"):
         assert evil not in client.get(path, follow=True).content.decode(), path
+
+
+def test_no_address_leads_from_a_content_type_to_an_object(member_of: SignIn, in_tenant: Tenant) -> None:
+    assert member_of(in_tenant).get("/admin/r/1/1/").status_code == 404

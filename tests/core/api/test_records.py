@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import uuid
 from typing import Any
 
@@ -11,7 +13,15 @@ from pytest_django import DjangoAssertNumQueries
 
 from tenants.models import Role, Tenant
 from tests.core.api.content import make_collection, make_record
-from tests.tenants.people import browser, host_of, make_key_text, make_member, program
+from tests.tenants.people import (
+    PLATFORM_HOST,
+    browser,
+    host_of,
+    make_key_text,
+    make_member,
+    make_operator_account,
+    program,
+)
 
 RECORDS = "/api/v1/collections/posts/records"
 JSON = "application/json"
@@ -152,10 +162,10 @@ def test_lists_are_paged_by_key(api: Client, tenant: Tenant) -> None:
     for number in range(5):
         make_record(tenant, f"Post {number}")
 
-    first = api.get(RECORDS, {"limit": 2, "sort": "title", "total": "true"}).json()
-    second = api.get(RECORDS, {"limit": 2, "sort": "title", "cursor": first["next"]}).json()
-    third = api.get(RECORDS, {"limit": 2, "sort": "title", "cursor": second["next"]}).json()
-    back = api.get(RECORDS, {"limit": 2, "sort": "title", "cursor": third["previous"]}).json()
+    first = api.get(RECORDS, {"limit": "2", "sort": "title", "total": "true"}).json()
+    second = api.get(RECORDS, {"limit": "2", "sort": "title", "cursor": first["next"]}).json()
+    third = api.get(RECORDS, {"limit": "2", "sort": "title", "cursor": second["next"]}).json()
+    back = api.get(RECORDS, {"limit": "2", "sort": "title", "cursor": third["previous"]}).json()
 
     titles = [[row["title"] for row in page["data"]] for page in (first, second, third, back)]
     assert titles == [["Post 0", "Post 1"], ["Post 2", "Post 3"], ["Post 4"], ["Post 2", "Post 3"]]
@@ -283,4 +293,57 @@ def test_without_credentials_there_is_no_way_in(tenant: Tenant) -> None:
     answer = Client(headers={"host": host_of(tenant)}).get(RECORDS)
 
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert uuid.UUID(answer.json()["correlation_id"])
+    assert answer.json()["correlation_id"] == str(uuid.UUID(answer.headers["X-Correlation-ID"]))
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_beyond_the_edge_of_time_is_refused(api: Client, moment: str) -> None:
+    where = f"{RECORDS}/{created(api)['id']}"
+
+    answer = api.post(f"{where}/publish", {"published_at": moment}, JSON)
+
+    assert answer.status_code == 422
+    assert pointers(answer) == [("/published_at", "format")]
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (RECORDS, ["title", "next", "half \ud800", str(uuid.uuid4())]),
+        (RECORDS, ["title", "next", "nul \0", str(uuid.uuid4())]),
+        (RECORDS, ["title", ["next"], "a", str(uuid.uuid4())]),
+        (RECORDS, ["title", "next", None, str(uuid.uuid4())]),
+        ("/api/v1/content/posts", ["title", "next", "half \ud800", str(uuid.uuid4())]),
+        ("/api/v1/content/posts", ["title", "next", "nul \0", str(uuid.uuid4())]),
+        ("/api/v1/content/posts", ["title", ["next"], "a", str(uuid.uuid4())]),
+        ("/api/v1/content/posts", ["title", {}, "a", str(uuid.uuid4())]),
+    ],
+)
+def test_a_forged_cursor_is_refused(api: Client, path: str, place: list[Any]) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+    answer = api.get(path, {"sort": "title", "cursor": cursor})
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
+
+
+def test_a_forged_cursor_of_numbers_is_refused(api: Client) -> None:
+    where = f"{RECORDS}/{created(api)['id']}/revisions"
+    cursor = base64.urlsafe_b64encode(f'["-version","next",1e999,"{uuid.uuid4()}"]'.encode()).decode()
+
+    assert api.get(where, {"cursor": cursor}).status_code == 400
+
+
+def test_content_on_a_platform_host_is_of_the_keys_tenant(tenant: Tenant) -> None:
+    make_collection(tenant)
+    key = make_key_text(tenant, role=Role.ADMIN)
+    created(program(host_of(tenant), key))
+    platform = program(PLATFORM_HOST, key)
+    record = platform.get(RECORDS).json()["data"][0]
+    platform.post(f"{RECORDS}/{record['id']}/publish", {}, JSON)
+
+    for path in ("/api/v1/content/posts", "/api/v1/content/posts/hello"):
+        assert platform.get(path).status_code == 200
+        assert Client(headers={"host": PLATFORM_HOST}).get(path).status_code == 401
+        operator = browser(PLATFORM_HOST, make_operator_account()).get(path)
+        assert (operator.status_code, operator.json()["code"]) == (400, "tenant_needed")

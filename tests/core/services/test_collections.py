@@ -38,6 +38,8 @@ def test_create_collection_completes_the_schema() -> None:
     ("name", "schema", "pointer"),
     [
         ("Posts", SCHEMA, "/name"),
+        ("posts\n", SCHEMA, "/name"),
+        ("posts", {"properties": {"a\n": {}}}, "/schema/properties/a\n"),
         ("admin", SCHEMA, "/name"),
         ("posts", {"type": "array"}, "/schema/type"),
         ("posts", {"properties": {"a": {"type": "nonsense"}}}, "/schema/properties/a/type"),

@@ -77,6 +77,11 @@ def test_create_writes_record_revision_index_and_event(posts: Collection) -> Non
         ({"data": {}, "slug": "0190a3b0-0000-7000-8000-000000000000"}, "/slug", "slug"),
         ({"data": {}, "title": "x" * 501}, "/title", "title"),
         ({"data": {}, "locale": "english!"}, "/locale", "locale"),
+        ({"data": {}, "locale": "en\n"}, "/locale", "locale"),
+        ({"data": {}, "locale": "en-abcdefgh-abcdefgh-abcdefgh"}, "/locale", "locale"),
+        ({"data": {}, "slug": "a-slug\n"}, "/slug", "slug"),
+        ({"data": {"body": "half \ud800"}}, "/data", "characters"),
+        ({"data": {"\ud800": "half"}}, "/data", "characters"),
         ({"data": {"author": str(uuid4())}}, "/data/author", "relation"),
         ({"data": {"author": "nobody"}}, "/data/author", "relation"),
     ],
@@ -284,3 +289,12 @@ def test_slug_taken_at_the_same_moment_is_a_conflict(posts: Collection) -> None:
         Record.objects.create(collection=posts, slug="a", title="B")
 
     assert caught.value.code == "slug_taken"
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_beyond_the_edge_of_time_is_kept_but_not_indexed(posts: Collection, at: str) -> None:
+    record = create_record(collection="posts", data={"at": at}, title="Edge")
+
+    assert record.data["at"] == at
+    # Read from the side table it could not be a datetime, and every list sorted by it would fail.
+    assert not FieldValue.objects.filter(record=record, field="at").exists()
