@@ -32,6 +32,13 @@ SCHEDULES: Final = (
         expires_seconds=10,
         description="Due retries, leases of lost processes, lost doorbells.",
     ),
+    Schedule(
+        name="tenantry: clean up sign-ins",
+        task="tenants.tasks.clean_up",
+        every_seconds=3600,
+        expires_seconds=1800,
+        description="Sessions and refresh tokens whose time is over.",
+    ),
 )
 
 
