@@ -47,7 +47,8 @@ logger = get_logger(__name__)
 _PREPARING_THREADS: Final = 4
 _PAUSE_AFTER_FAILURE_SECONDS: Final = 2.0
 # Somebody has to mend the plugin first, or the release that brings it is on its way.
-_UNABLE_SECONDS: Final = 60.0
+_UNABLE_SECONDS: Final = 20.0
+_LONGEST_UNABLE_SECONDS: Final = 600.0
 
 _threads = ThreadPoolExecutor(_PREPARING_THREADS, thread_name_prefix="prepare")
 
@@ -159,7 +160,8 @@ def _prepare_in_scope(delivery: ClaimedDelivery, scope: Scope) -> _Call | Attemp
             return given_back(delivery, "The plugin is paused.", wait_seconds=_PAUSE_AFTER_FAILURE_SECONDS)
         case Readiness.UNABLE:
             why = f"Plugin {delivery.plugin} is on, but cannot run: see its page or `manage.py plugin check`."
-            return given_back(delivery, why, wait_seconds=_UNABLE_SECONDS)
+            wait = min(_LONGEST_UNABLE_SECONDS, _UNABLE_SECONDS * delivery.attempt)
+            return given_back(delivery, why, wait_seconds=wait)
     assert entry is not None  # it is ready
     event = delivery.event()
     handler = next(

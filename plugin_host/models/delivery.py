@@ -83,7 +83,7 @@ class Delivery(_DeliveryColumns):
 
     tenant_privileges = "SELECT, INSERT"
 
-    event = TenantRelation(Event, on_delete=models.PROTECT, related_name="deliveries")
+    event = TenantRelation(Event, on_delete=models.RESTRICT, related_name="deliveries")
     status = models.CharField(max_length=8, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     # By the database's clock, as everything that claims compares.
     next_attempt_at = models.DateTimeField(db_default=Now())

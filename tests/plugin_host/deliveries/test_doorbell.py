@@ -7,7 +7,6 @@ import pytest
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from plugin_host.deliveries import creation
 from plugin_host.deliveries.creation import create_deliveries
 from plugin_host.deliveries.doorbell import Doorbell
 from plugin_host.models.delivery import Delivery
@@ -82,7 +81,8 @@ def test_the_bell_rings_after_the_commit_and_not_after_a_rollback(
 ) -> None:
     event = make_delivery(in_tenant).event
     rings: list[int] = []
-    monkeypatch.setattr(creation.doorbell, "ring", lambda: rings.append(Delivery.objects.count()))
+    ring = "plugin_host.deliveries.creation.doorbell.ring"
+    monkeypatch.setattr(ring, lambda: rings.append(Delivery.objects.count()))
 
     with transaction.atomic():
         create_deliveries(event, [("other", "dvp_content_published")])
