@@ -230,14 +230,16 @@ def _framework_problem(error: drf.APIException) -> Problem:
         headers["WWW-Authenticate"] = "Bearer"
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else error.default_code
+    is_anonymous = isinstance(error, drf.NotAuthenticated)
     return Problem(
         status=error.status_code,
         code=_CODES.get(code, code),
-        detail=str(error.detail),
+        detail=_SIGN_IN if is_anonymous else str(error.detail),
         headers=headers,
     )
 
 
+_SIGN_IN: Final = "Sign in, or send an API key or an access token: Authorization: Bearer …"
 # What the framework calls differently.
 _CODES: Final = {
     "not_authenticated": "unauthenticated",
