@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from core.models import Collection
 from core.postgresql.base import DatabaseWrapper
 from core.scope import tenant_scope
 from tenants.models import Tenant
+from tests.installed import find_program
 
 NAMES = "SELECT name FROM core_collection ORDER BY name"
 
@@ -66,35 +67,36 @@ def test_pooled_connection_is_reset_when_given_back(tenant: Tenant, other_tenant
 
 
 @pytest.fixture
-def pgbouncer(tmp_path: Path) -> Iterator[DatabaseWrapper]:
+def pgbouncer() -> Iterator[DatabaseWrapper]:
     """A real PgBouncer in transaction mode with one server connection for everybody."""
-    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
-    if program is None:
-        if os.environ.get("TENANTRY_REQUIRE_ALL"):
-            pytest.fail("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
-        pytest.skip("pgbouncer is not installed (Debian: apt-get install pgbouncer)")
-    tmp_path.chmod(0o777)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(0o755)
-    configuration = tmp_path / "pgbouncer.ini"
+    program = find_program("pgbouncer", "/usr/sbin/pgbouncer")
+    with tempfile.TemporaryDirectory(prefix="tenantry-pgbouncer-") as name:
+        folder = Path(name)
+        # Started as root it becomes another user, who has to get in; pytest's own folders are private.
+        folder.chmod(0o777)
+        yield from _pgbouncer(program, folder)
+
+
+def _pgbouncer(program: str, folder: Path) -> Iterator[DatabaseWrapper]:
+    configuration = folder / "pgbouncer.ini"
     name = connection.settings_dict["NAME"]
     configuration.write_text(
         f"[databases]\n{name} = host={os.environ['TENANTRY_TEST_SOCKETS']} dbname={name} user=tenantry_login\n"
-        f"[pgbouncer]\nunix_socket_dir = {tmp_path}\nunix_socket_mode = 0777\nlisten_port = 6543\n"
+        f"[pgbouncer]\nunix_socket_dir = {folder}\nunix_socket_mode = 0777\nlisten_port = 6543\n"
         "auth_type = any\npool_mode = transaction\ndefault_pool_size = 1\n"
-        f"logfile = {tmp_path}/log\npidfile = {tmp_path}/pid\n"
+        f"logfile = {folder}/log\npidfile = {folder}/pid\n"
     )
     # Started as root it must be told whom to become; the server's sockets belong to the user of the data folder.
     user = ["-u", Path(os.environ["TENANTRY_TEST_SOCKETS"]).owner()] if os.geteuid() == 0 else []
     process = subprocess.Popen([program, *user, str(configuration)], stderr=subprocess.PIPE)
     database = wrapper(
-        HOST=str(tmp_path),
+        HOST=str(folder),
         PORT="6543",
-        OPTIONS={"scope_mode": "transaction", "host": str(tmp_path)},
+        OPTIONS={"scope_mode": "transaction", "host": str(folder)},
         DISABLE_SERVER_SIDE_CURSORS=True,
     )
     try:
-        _wait_for_socket(tmp_path / ".s.PGSQL.6543", process)
+        _wait_for_socket(folder / ".s.PGSQL.6543", process)
         yield database
     finally:
         database.close()
