@@ -17,7 +17,7 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 
 from core.errors import Invalid, TooManyRequests
 from tenants.models import User
-from tenants.services.people import set_password
+from tenants.services.people import set_own_password
 from tenants.services.sign_in import check_password
 from tenants.throttling import client_address
 
@@ -106,7 +106,7 @@ class PasswordPages:
         )
         if form.is_valid():
             try:
-                set_password(user=user, password=form.cleaned_data["new"])
+                set_own_password(user=user, password=form.cleaned_data["new"])
             except Invalid as refusal:
                 form.add_error("new", [error.message for error in refusal.errors])
             else:

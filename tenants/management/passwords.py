@@ -9,7 +9,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 
 from tenants.models import User
-from tenants.services.people import has_password, set_password
+from tenants.services.people import password_counts_everywhere, set_password
 
 
 def add_password_arguments(parser: ArgumentParser) -> None:
@@ -22,12 +22,12 @@ def add_password_arguments(parser: ArgumentParser) -> None:
 
 
 def give_password(user: User, *, from_stdin: bool, say: Callable[[str], object]) -> None:
-    """Give a person who has no password one; somebody who has one keeps it.
+    """Give a person who has no password one; somebody who has one that counts everywhere keeps it.
 
     Raises:
         Invalid: It is too weak.
     """
-    if has_password(user.pk):
+    if password_counts_everywhere(user.pk):
         if from_stdin:
             say(f"{user.email} has a password already; it stays.")
         return

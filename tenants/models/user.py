@@ -88,12 +88,17 @@ class User(AbstractBaseUser):
 
 
 class Credential(models.Model):
-    """A person's password, hashed; only the platform role may read it."""
+    """A person's password, hashed; only the platform role may read it.
+
+    A password that a tenant's administrator gave opens that tenant's door alone, also after the person has changed it
+    there: nobody has shown that the address is theirs, and another tenant may make the same address a member.
+    """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="credential")
     password = models.CharField(max_length=256)
     changed_at = models.DateTimeField(default=timezone.now)
     last_sign_in_at = models.DateTimeField(null=True)
+    only_at = models.ForeignKey("tenants.Tenant", on_delete=models.CASCADE, null=True, related_name="+")
 
     def __str__(self) -> str:
         return f"credential of {self.user_id}"

@@ -43,8 +43,31 @@ def has_password(user_id: UUID) -> bool:
         return Credential.objects.filter(user_id=user_id).exists()
 
 
-def set_password(*, user: User, password: str, now: datetime | None = None) -> None:
+def password_counts_everywhere(user_id: UUID) -> bool:
+    """Say whether a person has a password that opens the doors of all their tenants."""
+    with platform_scope(PlatformWork.PEOPLE):
+        return Credential.objects.filter(user_id=user_id, only_at=None).exists()
+
+
+def set_own_password(*, user: User, password: str) -> None:
+    """Give a signed-in person the password they chose; it opens the doors that the old one opened.
+
+    Raises:
+        Invalid: The password is too weak; the errors say why.
+    """
+    with platform_scope(PlatformWork.PEOPLE):
+        only_at = Credential.objects.filter(user=user).values_list("only_at", flat=True).first()
+    set_password(user=user, password=password, only_at=only_at)
+
+
+def set_password(
+    *, user: User, password: str, only_at: UUID | None = None, now: datetime | None = None
+) -> None:
     """Give a person a password and end every sign-in that rests on the old one.
+
+    Args:
+        only_at: The one tenant whose door it opens; the doors of all the person's tenants and, for an operator, the
+            platform's without.
 
     Raises:
         Invalid: The password is too weak; the errors say why.
@@ -57,7 +80,9 @@ def set_password(*, user: User, password: str, now: datetime | None = None) -> N
     now = now or timezone.now()
     hashed = make_password(password)
     with platform_scope(PlatformWork.PEOPLE), transaction.atomic():
-        Credential.objects.update_or_create(user=user, defaults={"password": hashed, "changed_at": now})
+        Credential.objects.update_or_create(
+            user=user, defaults={"password": hashed, "changed_at": now, "only_at_id": only_at}
+        )
         Session.objects.filter(user=user).delete()
         RefreshToken.objects.filter(user=user, revoked_at=None).update(revoked_at=now)
 
@@ -76,7 +101,7 @@ def change_own_password(*, user: User, current_password: str, new_password: str,
         message = "The present password is not right."
         errors = [FieldError(pointer="/current_password", message=message, code="password")]
         raise Invalid(message, errors=errors)
-    set_password(user=user, password=new_password)
+    set_own_password(user=user, password=new_password)
 
 
 def make_operator(*, email: str, password: str, name: str = "") -> User:

@@ -50,6 +50,8 @@ def check_password(
             return None
         if not matches_hash(password, credential.password, setter=_upgrade(credential)):
             return None
+        if credential.only_at_id is not None and credential.only_at_id != tenant_id:
+            return None
         user = credential.user
         role = _role_at(user, tenant_id)
         if not user.is_active or role is None:

@@ -17,6 +17,7 @@ from core.scope import current_scope, platform_scope, tenant_scope
 from tenants.api_keys import make_key, prefix_of
 from tenants.models import ApiKey, Membership, RefreshToken, Role, Session, Tenant, User
 from tenants.services.directory import suspend_tenant
+from tenants.services.first_passwords import give_first_password
 from tenants.services.members import remove_member
 from tenants.services.people import set_password
 from tenants.tokens import _key, make_access_token, read_access_token
@@ -470,3 +471,28 @@ def test_a_persons_key_is_replaced_by_that_person_only(tenant: Tenant) -> None:
     assert problem(refused) == (403, "forbidden")
     assert b"tnt_" not in refused.content
     assert administration.delete(address).status_code == 204
+
+
+def test_a_password_that_an_administrator_gave_opens_that_tenant_only(
+    tenant: Tenant, other_tenant: Tenant
+) -> None:
+    administrator = make_member(tenant, Role.ADMIN)
+    victim = make_member(tenant, Role.VIEWER, email=f"{uuid.uuid4().hex}@example.org")
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=actor_of(administrator)):
+        give_first_password(membership=membership_of(tenant, victim), password=PASSWORD)
+    # Only now does the other tenant trust that address.
+    make_member(other_tenant, Role.OWNER, email=victim.email)
+
+    at_home = browser(host_of(tenant), victim)
+    assert at_home.get(ME).status_code == 200
+    assert browser(host_of(other_tenant), victim).get(ME).status_code == 401
+
+    # Somebody who knows it may change it, and has no more than before.
+    change = {"current_password": PASSWORD, "new_password": f"{PASSWORD} 2"}
+    assert at_home.post("/api/v1/auth/password", change, "application/json").status_code == 204
+    assert not sign_in(Client(headers={"host": host_of(other_tenant)}), victim, f"{PASSWORD} 2")
+    assert sign_in(Client(headers={"host": host_of(tenant)}), victim, f"{PASSWORD} 2")
+
+    # An operator vouches for the person.
+    set_password(user=victim, password=PASSWORD)
+    assert sign_in(Client(headers={"host": host_of(other_tenant)}), victim)

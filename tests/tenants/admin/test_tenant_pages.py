@@ -66,7 +66,7 @@ def test_nobody_gets_into_another_tenant_through_a_first_password(
         follow=True,
     ).content.decode()
 
-    assert "signs in already and keeps that password" in refusal_in(page)
+    assert "has a password already and keeps it" in refusal_in(page)
     refused = client_at(f"{other_tenant.slug}.test").post(
         "/admin/login/", {"username": victim.email, "password": "attacker knows this 1"}
     )
