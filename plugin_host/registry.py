@@ -258,9 +258,15 @@ def _load() -> LoadedPlugins:
     if "django.apps" not in sys.modules:
         return LoadedPlugins()
     from django.apps import apps  # at first need: this module is importable without settings
+    from django.conf import settings
 
-    if not apps.ready:
+    if not settings.configured:
         return LoadedPlugins()
+    if not apps.ready:
+        # An empty registry would be kept, and the process would run without its plugins.
+        raise PluginError(
+            "The plugins are not loaded yet: ask for them when Django is ready, not during an import."
+        )
     from plugin_host.loading.loader import load_installed
 
     return load_installed()

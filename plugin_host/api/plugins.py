@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.actors import authorize
-from core.api.bodies import MOMENT, TEXT, Body, moment, object_schema
+from core.api.bodies import FLAG, MOMENT, TEXT, Body, moment, object_schema
 from core.api.documents import page_schema
 from core.api.views import ApiView, bad_parameter, etag_of, expected_version
 from core.errors import Malformed
@@ -50,11 +50,13 @@ from plugin_host.services import (
     resume_plugin,
     save_config,
     save_platform_config,
+    set_fail_open,
     set_secret,
 )
 
 PAUSE: Final = Body(object_schema({"reason": {**TEXT, "maxLength": 500}, "until": MOMENT}))
 NOTHING: Final = Body(object_schema({}))
+PLUGIN_CHANGE: Final = Body(object_schema({"fail_open": FLAG}, required=("fail_open",)))
 SETTINGS_CHANGE: Final = Body({"type": "object"})
 SECRET_VALUE: Final = Body(object_schema({"value": TEXT}, required=("value",)))
 _TAGS: Final = ["plugins"]
@@ -77,6 +79,16 @@ class PluginView(ApiView):
     @extend_schema(tags=_TAGS, summary="Show a plugin", responses={200: PLUGIN_DETAILS})
     def get(self, request: Request, plugin_id: str) -> Response:
         authorize(current_actor(), "plugin.read")
+        return Response(plugin_details(plugin_id))
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Say whether the plugin's gates let an operation through when they fail",
+        request=PLUGIN_CHANGE.openapi,
+        responses={200: PLUGIN_DETAILS},
+    )
+    def patch(self, request: Request, plugin_id: str) -> Response:
+        set_fail_open(plugin_id, PLUGIN_CHANGE.read(request)["fail_open"])
         return Response(plugin_details(plugin_id))
 
 

@@ -132,11 +132,11 @@ class _Builder:
 
         prefixes = {registration.prefix for registration in plugin.registrations.routers}
         for prefix in prefixes:
-            owner = self._prefixes.get(prefix)
-            if owner is not None:
-                raise _problem(
-                    plugin.id, "routes", prefix, f"The route prefix {prefix!r} belongs to plugin {owner}."
-                )
+            for taken, owner in self._prefixes.items():
+                if f"{prefix}/".startswith(f"{taken}/") or f"{taken}/".startswith(f"{prefix}/"):
+                    raise _problem(
+                        plugin.id, "routes", prefix, f"The route prefix {taken!r} belongs to plugin {owner}."
+                    )
         for registration in plugin.registrations.routers:
             for pattern in router_patterns(plugin, registration):
                 for message in pattern.check():

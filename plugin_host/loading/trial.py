@@ -35,12 +35,14 @@ class Report:
         approved: (candidate's name, plugin's id) in load order; None where it did not come to its end.
         at: Whose turn it was last, and with what: (candidate's name, stage).
         ending: How the process ended, where that was wrong.
+        was_cut_off: Whether it ran out of time, or something killed it.
     """
 
     approved: list[tuple[str, str]] | None = None
     failures: list[tuple[str, LoadFailure]] = field(default_factory=list)
     at: tuple[str, str] = ("", "")
     ending: str = ""
+    was_cut_off: bool = False
     output: str = ""
 
 
@@ -50,6 +52,7 @@ def try_plugins(
     """Return the verdict about these candidates: whatever fails is taken out, and the rest is tried again."""
     failures = [_undiscovered(candidate) for candidate in candidates if candidate.problem is not None]
     left = [candidate for candidate in candidates if candidate.problem is None]
+    is_certain = True
     while left:
         report = run_trial(left, plugins_dir=plugins_dir, time_limit_seconds=time_limit_seconds)
         if report.approved is not None and not report.failures:
@@ -57,7 +60,8 @@ def try_plugins(
             approved = tuple(
                 ApprovedPlugin(id=plugin_id, candidate=by_name[name]) for name, plugin_id in report.approved
             )
-            return Verdict(approved=approved, failures=tuple(failures))
+            return Verdict(approved=approved, failures=tuple(failures), is_certain=is_certain)
+        is_certain = is_certain and not report.was_cut_off
         found = report.failures or _named_by_marker(report, left)
         if not found:
             return _one_by_one(
@@ -66,7 +70,7 @@ def try_plugins(
         failures += [failure for _, failure in found]
         out = {name for name, _ in found}
         left = [candidate for candidate in left if candidate.name not in out]
-    return Verdict(failures=tuple(failures))
+    return Verdict(failures=tuple(failures), is_certain=is_certain)
 
 
 def run_trial(
@@ -77,13 +81,13 @@ def run_trial(
         request, answer = Path(folder) / "request.json", Path(folder) / "answer.jsonl"
         request.write_text(json.dumps([candidate_to_json(candidate) for candidate in candidates]))
         answer.touch()
-        ending, output = _run(request, answer, plugins_dir, time_limit_seconds)
+        ending, was_cut_off, output = _run(request, answer, plugins_dir, time_limit_seconds)
         report = _read_report(answer)
-    report.ending, report.output = ending, output
+    report.ending, report.was_cut_off, report.output = ending, was_cut_off, output
     return report
 
 
-def _run(request: Path, answer: Path, plugins_dir: Path, time_limit_seconds: float) -> tuple[str, str]:
+def _run(request: Path, answer: Path, plugins_dir: Path, time_limit_seconds: float) -> tuple[str, bool, str]:
     environment = {**os.environ, "PLUGINS_DIR": str(plugins_dir)}
     # Tried as the application, whoever asks: a process that migrates gets the same verdict.
     environment.pop("TENANTRY_DB_ROLE", None)
@@ -102,12 +106,11 @@ def _run(request: Path, answer: Path, plugins_dir: Path, time_limit_seconds: flo
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        return f"it did not finish within {time_limit_seconds:g} seconds", _tail(error.output)
+        return f"it did not finish within {time_limit_seconds:g} seconds", True, _tail(error.output)
+    output = _tail(done.stdout)
     if done.returncode < 0:
-        return f"it killed the process (signal {-done.returncode})", _tail(done.stdout)
-    return (f"it ended the process (exit code {done.returncode})" if done.returncode else ""), _tail(
-        done.stdout
-    )
+        return f"the process was killed (signal {-done.returncode})", True, output
+    return (f"it ended the process (exit code {done.returncode})" if done.returncode else ""), False, output
 
 
 def _tail(output: bytes | str | None) -> str:
@@ -152,7 +155,7 @@ def _one_by_one(
     if run_trial([], plugins_dir=plugins_dir, time_limit_seconds=time_limit_seconds).approved is None:
         # The host itself does not start, and it will say so itself.
         blamed = [_died(candidate, "setup", together) for candidate in candidates]
-        return Verdict(failures=(*failures, *blamed), is_final=False)
+        return Verdict(failures=(*failures, *blamed), is_kept=False)
     good: list[Candidate] = []
     approved: list[tuple[str, str]] = []
     for candidate in candidates:
@@ -167,6 +170,7 @@ def _one_by_one(
     return Verdict(
         approved=tuple(ApprovedPlugin(id=plugin_id, candidate=by_name[name]) for name, plugin_id in approved),
         failures=tuple(failures),
+        is_certain=False,
     )
 
 

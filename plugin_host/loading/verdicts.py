@@ -12,8 +12,10 @@ import hashlib
 import json
 import logging
 import os
+import stat
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +29,8 @@ from plugin_host.version import CORE_VERSION
 
 _FORMAT: Final = 1
 _KEPT_FILES: Final = 20
+# How long a verdict is believed that need not be the same next time; `manage.py plugin check` asks again at once.
+_UNCERTAIN_SECONDS: Final = 3600
 _HOST: Final = Path(__file__).resolve().parents[2]
 _HOST_PACKAGES: Final = ("core", "tenants", "plugin_host", "cms_project")
 _logger = logging.getLogger("tenantry.plugins")
@@ -45,12 +49,14 @@ class Verdict:
     """What may be loaded, in which order, and what may not.
 
     Args:
-        is_final: Whether it depends on nothing but the code, so that it may be kept.
+        is_kept: Whether it says something about the plugins, and not about a host that does not start.
+        is_certain: Whether it will be the same next time; a trial that ran out of time may have had a busy machine.
     """
 
     approved: tuple[ApprovedPlugin, ...] = ()
     failures: tuple[LoadFailure, ...] = ()
-    is_final: bool = True
+    is_kept: bool = True
+    is_certain: bool = True
 
 
 def verdict_for(*, plugins_dir: Path, var_dir: Path, fresh: bool = False) -> Verdict:
@@ -74,7 +80,7 @@ def verdict_for(*, plugins_dir: Path, var_dir: Path, fresh: bool = False) -> Ver
         from plugin_host.loading.trial import try_plugins
 
         verdict = try_plugins(candidates, plugins_dir=plugins_dir)
-        if folder is not None and verdict.is_final:
+        if folder is not None and verdict.is_kept:
             _write(folder, key, verdict)
     return verdict
 
@@ -125,19 +131,28 @@ def _code_files(folder: Path | str) -> Iterator[str]:
 
 
 def _cache_folder(var_dir: Path) -> Path | None:
-    """Return a folder that only we can write to: in VAR_DIR, else in the machine's temporary folder, else None."""
+    """Return a folder to keep verdicts in: in VAR_DIR, else a private one among the temporary ones, else None."""
     private = Path(tempfile.gettempdir()) / f"tenantry-{os.getuid()}"
-    for folder in (var_dir / "plugins", private / "plugins"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            owner = folder.stat().st_uid
-        except OSError:
-            continue
-        # A verdict decides which code is imported, so nobody else's file is believed.
-        if os.access(folder, os.W_OK) and (owner in (os.getuid(), 0)) and not folder.is_symlink():
-            return folder
+    if _is_writable(var_dir / "plugins"):
+        return var_dir / "plugins"
+    if _is_writable(private) and _is_ours_alone(private):
+        return private
     _logger.warning("Neither %s nor %s can be written: plugins are tried at every start.", var_dir, private)
     return None
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
+
+
+def _is_ours_alone(folder: Path) -> bool:
+    # A verdict decides which code is imported, and everybody may make folders where temporary files are kept.
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
 
 
 @contextmanager
@@ -153,12 +168,15 @@ def _one_at_a_time(folder: Path | None) -> Iterator[None]:
 def _read(path: Path) -> Verdict | None:
     try:
         stored = json.loads(path.read_text())
+        if not stored["certain"] and time.time() - path.stat().st_mtime > _UNCERTAIN_SECONDS:
+            return None
         return Verdict(
             approved=tuple(
                 ApprovedPlugin(id=entry["id"], candidate=candidate_from_json(entry["candidate"]))
                 for entry in stored["approved"]
             ),
             failures=tuple(failure_from_json(entry) for entry in stored["failures"]),
+            is_certain=stored["certain"],
         )
     except FileNotFoundError:
         return None
@@ -169,6 +187,7 @@ def _read(path: Path) -> Verdict | None:
 
 def _write(folder: Path, key: str, verdict: Verdict) -> None:
     document = {
+        "certain": verdict.is_certain,
         "approved": [
             {"id": plugin.id, "candidate": candidate_to_json(plugin.candidate)} for plugin in verdict.approved
         ],

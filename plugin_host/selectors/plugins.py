@@ -11,12 +11,11 @@ from core.selectors.content_state import timestamp
 from plugin_host.errors import LoadProblem
 from plugin_host.hookspec import ACTION_LIMIT_SECONDS
 from plugin_host.loading.plugin import LoadedPlugin
-from plugin_host.loading.settings_reader import read_platform_config
 from plugin_host.models.secret import PluginSecret
 from plugin_host.models.settings import PlatformPluginSettings, PluginConfigRevision
 from plugin_host.registry import LoadFailure, loaded_plugins
 from plugin_host.schemas import effective_config
-from plugin_host.state import TenantPlugin, TenantPlugins, tenant_plugins
+from plugin_host.state import TenantPlugin, TenantPlugins, resolved, tenant_plugins
 
 
 def plugins_in_scope() -> TenantPlugins:
@@ -72,7 +71,7 @@ def plugin_document(entry: TenantPlugin, plugin: LoadedPlugin | None) -> dict[st
         "revision": entry.revision[0],
         "changed_by": entry.changed_by,
         "changed_at": timestamp(entry.changed_at),
-        "restart_needed": plugin is not None and is_restart_needed(plugin),
+        "restart_needed": plugin is not None and is_restart_needed(plugin, entry.platform_config),
     }
 
 
@@ -222,11 +221,9 @@ def config_revisions(plugin_id: str, *, limit: int = 50) -> list[PluginConfigRev
     return list(PluginConfigRevision.objects.filter(plugin_id=plugin_id).order_by("-number")[:limit])
 
 
-def is_restart_needed(plugin: LoadedPlugin) -> bool:
+def is_restart_needed(plugin: LoadedPlugin, platform_config: Mapping[str, Any]) -> bool:
     """Say whether `register` has read settings of the platform that are other ones by now."""
-    if not plugin.settings_read:
-        return False
-    now = read_platform_config(plugin.id)
+    now = resolved(platform_config)
     return any(now.get(key, value) != value for key, value in plugin.settings_read.items())
 
 

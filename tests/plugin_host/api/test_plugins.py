@@ -144,6 +144,14 @@ def test_malformed_settings_say_where(admin: Client) -> None:
     assert "line 1" in answer.json()["detail"]
 
 
+def test_gates_may_be_set_to_fail_open(admin: Client, tenant: Tenant) -> None:
+    answer = admin.patch(f"{BASE}/plain", {"fail_open": True}, content_type=JSON)
+
+    assert (answer.status_code, answer.json()["fail_open"]) == (200, True)
+    assert tenant_plugins(tenant.pk)["plain"].fail_open
+    assert admin.patch(f"{BASE}/plain", {"fail_open": "yes"}, content_type=JSON).status_code == 422
+
+
 def test_no_answer_ever_has_a_secret(admin: Client) -> None:
     value = "very secret indeed"
     bodies = [put(admin, "token", value).content]
@@ -206,6 +214,7 @@ def test_an_unknown_plugin_gets_the_right_name(admin: Client) -> None:
 EVERYTHING = [
     ("get", ""),
     ("get", "/mailer"),
+    ("patch", "/mailer"),
     ("post", "/mailer/enable"),
     ("post", "/mailer/disable"),
     ("post", "/mailer/pause"),
@@ -221,7 +230,7 @@ EVERYTHING = [
 
 @pytest.mark.parametrize(("method", "route"), EVERYTHING)
 def test_other_members_may_nothing_here(editor: Client, method: str, route: str) -> None:
-    body = {"value": "open sesame"} if method == "put" else {}
+    body = {"put": {"value": "open sesame"}, "patch": {"fail_open": True}}.get(method, {})
 
     answer = getattr(editor, method)(BASE + route, body, content_type=JSON)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +22,8 @@ class Trials:
 
     def __init__(self) -> None:
         self.count = 0
-        self.is_final = True
+        self.is_kept = True
+        self.is_certain = True
 
     def __call__(self, candidates: Sequence[Candidate], *, plugins_dir: Path) -> Verdict:
         self.count += 1
@@ -31,7 +33,7 @@ class Trials:
             if not one.problem
         )
         failures = tuple(trial._undiscovered(one) for one in candidates if one.problem)
-        return Verdict(approved=approved, failures=failures, is_final=self.is_final)
+        return Verdict(approved=approved, failures=failures, is_kept=self.is_kept, is_certain=self.is_certain)
 
 
 @pytest.fixture
@@ -87,11 +89,42 @@ def test_asked_for_a_fresh_one_it_tries_again(trials: Trials, folder: Path, tmp_
 def test_a_verdict_about_a_host_that_does_not_start_is_not_kept(
     trials: Trials, folder: Path, tmp_path: Path
 ) -> None:
-    trials.is_final = False
+    trials.is_kept = False
     verdict_for(plugins_dir=folder, var_dir=tmp_path / "var")
     verdict_for(plugins_dir=folder, var_dir=tmp_path / "var")
 
     assert trials.count == 2
+
+
+def test_an_uncertain_verdict_is_believed_for_a_while(trials: Trials, folder: Path, tmp_path: Path) -> None:
+    trials.is_certain = False
+    for _ in range(2):
+        verdict_for(plugins_dir=folder, var_dir=tmp_path / "var")
+    assert trials.count == 1
+
+    (kept,) = (tmp_path / "var" / "plugins").glob("*.json")
+    long_ago = kept.stat().st_mtime - 2 * 3600
+    os.utime(kept, (long_ago, long_ago))
+    verdict_for(plugins_dir=folder, var_dir=tmp_path / "var")
+
+    assert trials.count == 2
+
+
+def test_a_folder_that_others_can_write_to_is_not_believed(
+    trials: Trials, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_the_way = tmp_path / "var"
+    in_the_way.write_text("no folder")
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
+    private = tmp_path / f"tenantry-{os.getuid()}"
+    private.mkdir()
+    private.chmod(0o777)
+
+    for _ in range(2):
+        verdict_for(plugins_dir=folder, var_dir=in_the_way)
+
+    assert trials.count == 2
+    assert list(private.iterdir()) == []
 
 
 def test_a_damaged_verdict_is_made_again(
