@@ -68,6 +68,7 @@ _ACTIONS: Final = (
 )
 _SHOWN_DELIVERIES: Final = 20
 _TIME: Final = re.compile(r"(\d+)([smhd])")
+_SCHEMA_TITLES: Final = {"config_schema": "settings", "secrets_schema": "secrets"}
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 Options = dict[str, Any]
@@ -154,7 +155,9 @@ class Command(BaseCommand):
         for key, value in document.items():
             if value in (None, "", [], {}):
                 continue
-            if isinstance(value, list):
+            if key.endswith("_schema"):
+                self.stdout.write(f"{_SCHEMA_TITLES[key]}: {_names_in(value)}")
+            elif isinstance(value, list):
                 self.stdout.write(f"{key}:")
                 for item in value:
                     self.stdout.write(f"    {_line(item)}")
@@ -464,6 +467,13 @@ def _line(value: Any) -> str:
             f"{key}={_value_text(item)}" for key, item in value.items() if item not in (None, "")
         )
     return _value_text(value)
+
+
+def _names_in(schema: Mapping[str, Any]) -> str:
+    required = schema.get("required", ())
+    return ", ".join(
+        f"{name} (required)" if name in required else name for name in schema.get("properties", {})
+    )
 
 
 def _value_text(value: Any) -> str:

@@ -60,7 +60,9 @@ def test_list_shows_what_is_installed_and_what_it_is_for_a_tenant(tenant: Tenant
 
 @SAMPLES
 def test_show_says_what_a_plugin_adds(tenant: Tenant) -> None:
-    assert "dvp_plugin_enabled" in run("show", "mailer")
+    said = run("show", "mailer")
+    assert "hook=dvp_plugin_enabled  kind=action" in said
+    assert "settings: sender (required), limit, colour\nsecrets: token (required), spare\n" in said
     assert json.loads(run("show", "mailer", "--tenant", tenant.slug, "--json"))["state"] == "available"
 
 
