@@ -82,7 +82,7 @@ def count_use(limit: Limit, who: str, *, clock: Callable[[], float] = time.time)
 
 
 def limit_sign_in(*, email: str, address: str) -> None:
-    """Count a try to sign in: by address with e-mail address, and by e-mail address alone.
+    """Count a try to sign in: by address with e-mail address, and by either alone.
 
     Raises:
         TooManyRequests: There were too many tries.
@@ -90,7 +90,13 @@ def limit_sign_in(*, email: str, address: str) -> None:
     limit = limit_named("sign_in")
     # Tries from many addresses against one account add up too, with more room, so that nobody is locked out easily.
     wide = Limit(name="sign_in_account", count=limit.count * 5, seconds=limit.seconds * 5)
-    for usage in (count_use(limit, f"{address} {email}"), count_use(wide, email)):
+    counted = [(limit, f"{address} {email}"), (wide, email)]
+    if address:
+        # One password tried on many accounts; many people may share an address, so there is room again.
+        counted.append(
+            (Limit(name="sign_in_address", count=limit.count * 10, seconds=limit.seconds), address)
+        )
+    for usage in [count_use(*one) for one in counted]:
         if usage.is_exceeded:
             raise TooManyRequests(
                 f"Too many tries to sign in; wait {usage.reset_seconds} seconds.",

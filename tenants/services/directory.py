@@ -33,6 +33,7 @@ def create_tenant(
         Conflict: The slug or a host is taken.
     """
     authorize(current_actor(), "installation.manage")
+    slug = slug.strip()
     tenant = Tenant(slug=slug, name=name or slug.replace("-", " ").title(), plan=plan, time_zone=time_zone)
     domains = [
         Domain(tenant=tenant, host=host.strip().lower(), is_primary=number == 0)

@@ -149,3 +149,11 @@ def test_a_member_with_a_password_keeps_it(tenant: Tenant, other_tenant: Tenant)
     run("tenant", "member", "add", "--tenant", other_tenant.slug, "--email", user.email, "--role", "viewer")
 
     assert sign_in(Client(headers={"host": host_of(other_tenant)}), user)
+
+
+def test_what_stands_round_a_slug_is_no_part_of_it() -> None:
+    slug = new_slug()
+
+    run("tenant", "create", f" {slug}\n")
+
+    assert listed(slug)["slug"] == slug

@@ -84,3 +84,14 @@ def test_a_forwarded_address_counts_behind_a_proxy_only(rf: Any, settings: Any) 
     assert client_address(request) == "127.0.0.1"
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     assert client_address(request) == "7.7.7.7"
+
+
+def test_one_password_is_not_tried_on_many_accounts(tenant: Tenant, rates: Any) -> None:
+    rates(sign_in="1/h")
+    client = Client(headers={"host": host_of(tenant)}, REMOTE_ADDR=f"2001:db8::{secrets.token_hex(2)}")
+
+    def status() -> int:
+        wanted = {"email": f"{secrets.token_hex(6)}@example.org", "password": "x"}
+        return client.post("/api/v1/auth/token", wanted, "application/json").status_code
+
+    assert [status() for _ in range(11)] == [401] * 10 + [429]
