@@ -59,11 +59,11 @@ def openapi_document(urlconf: str, *, hidden: tuple[str, ...] = ()) -> Document:
     """Return the document for the tenant and the actor in scope.
 
     Args:
-        hidden: What paths begin with that are left out.
+        hidden: Whole segments that paths begin with which are left out.
     """
     document = deepcopy(_routes_document(urlconf))
     paths: Document = document["paths"]
-    for path in [path for path in paths if path.startswith(hidden)] if hidden else ():
+    for path in [path for path in paths if any(f"{path}/".startswith(f"{start}/") for start in hidden)]:
         del paths[path]
     scope = current_scope()
     if scope is not None and scope.tenant_id is not None:
