@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import sys
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,8 @@ from plugin_host.loading.failures import failure_of
 from plugin_host.loading.verdicts import ApprovedPlugin, Verdict, verdict_for
 from plugin_host.registry import LoadFailure
 
+_logger = logging.getLogger("tenantry.plugins")
+
 Watch = Callable[["PluginAppConfig", str, Callable[[], None]], None]
 
 
@@ -28,12 +30,14 @@ class PluginAppConfig(AppConfig):
     Attributes:
         candidate: What it was found as.
         watch: Runs its stages, in the probe; None elsewhere.
+        is_out: Whether one of them failed here, although the probe let it pass.
     """
 
     default_auto_field = "django.db.models.BigAutoField"
     candidate: Candidate
     plugin_id: str
     watch: Watch | None = None
+    is_out = False
 
     def import_models(self) -> None:
         self._stage("models", super().import_models)
@@ -42,10 +46,14 @@ class PluginAppConfig(AppConfig):
         self._stage("ready", super().ready)
 
     def _stage(self, stage: str, do: Callable[[], None]) -> None:
-        if self.watch is None:
-            do()
-        else:
+        if self.watch is not None:
             self.watch(self, stage, do)
+            return
+        try:
+            do()
+        except Exception as error:  # noqa: BLE001 - load isolation: a site without this plugin is better than none
+            self.is_out = True
+            installed.failures[self.plugin_id] = _failure(self.candidate, self.plugin_id, error, stage)
 
 
 class _Installed:
@@ -94,14 +102,21 @@ def _approved_config(approved: ApprovedPlugin) -> PluginAppConfig | LoadFailure:
     try:
         return make_app_config(candidate, approved.id, import_package(candidate))
     except Exception as error:  # noqa: BLE001 - load isolation: what passed the probe may fail here, and is out alone
-        return failure_of(
-            error,
-            name=approved.id,
-            stage="import",
-            module=candidate.module,
-            path=candidate.path,
-            source=candidate.source,
-        )
+        return _failure(candidate, approved.id, error, "import")
+
+
+def _failure(candidate: Candidate, plugin_id: str, error: Exception, stage: str) -> LoadFailure:
+    _logger.error(
+        "Plugin %s has passed its trial but fails here, so it is left out", plugin_id, exc_info=error
+    )
+    return failure_of(
+        error,
+        name=plugin_id,
+        stage=stage,
+        module=candidate.module,
+        path=candidate.path,
+        source=candidate.source,
+    )
 
 
 def import_package(candidate: Candidate) -> ModuleType:
@@ -154,9 +169,3 @@ def _own_config(module: ModuleType) -> type[AppConfig] | None:
         and value.__module__ == apps.__name__
     ]
     return found[0] if len(found) == 1 else None
-
-
-def forget_package(name: str) -> None:
-    """Take a package that failed to import out of memory, with all its modules."""
-    for module in [key for key in sys.modules if key == name or key.startswith(f"{name}.")]:
-        del sys.modules[module]

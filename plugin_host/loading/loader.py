@@ -41,7 +41,8 @@ class _Defined:
 def load_installed() -> LoadedPlugins:
     """Load what the settings installed."""
     loaded = LoadedPlugins(failures=dict(installed.failures))
-    configs = [config for config in apps.get_app_configs() if isinstance(config, PluginAppConfig)]
+    found = [config for config in apps.get_app_configs() if isinstance(config, PluginAppConfig)]
+    configs = [config for config in found if not config.is_out]
     build_all(loaded, configs, read_setting=platform_reader)
     return loaded
 

@@ -108,6 +108,54 @@ def test_a_plugin_that_ends_the_process_is_named(tmp_path: Path, name: str) -> N
     assert [plugin.id for plugin in verdict.approved] == ["good-neighbour"]
 
 
+MOODY = """
+import os
+
+PLUGIN_META = {"id": "moody", "name": "Moody", "version": "1.0.0"}
+if os.environ.get("MOOD") == "import":
+    raise RuntimeError("not in the mood")
+
+
+def register(ctx):
+    if os.environ.get("MOOD") == "register":
+        raise RuntimeError("not in the mood")
+"""
+
+
+@pytest.mark.parametrize("stage", ["import", "models", "register"])
+def test_what_passes_its_trial_and_fails_later_is_out_as_well(tmp_path: Path, stage: str) -> None:
+    folder = plugins_folder(tmp_path / "plugins", ["good_neighbour"])
+    (folder / "moody").mkdir()
+    (folder / "moody" / "__init__.py").write_text(MOODY)
+    (folder / "moody" / "models.py").write_text(
+        "import os\nif os.environ.get('MOOD') == 'models':\n    raise RuntimeError('not in the mood')\n"
+    )
+    script = (
+        "import django; django.setup()\n"
+        "from plugin_host.registry import loaded_plugins\n"
+        "loaded = loaded_plugins()\n"
+        "print(sorted(loaded.plugins), [(one.name, one.stage) for one in loaded.failures.values()])\n"
+    )
+    environment = {**os.environ, "PLUGINS_DIR": str(folder), "TENANTRY_VAR_DIR": str(tmp_path / "var")}
+    said = []
+    for mood in ("", stage):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=PROJECT,
+            env={**environment, "MOOD": mood},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        said.append(done.stdout.splitlines()[-1])
+
+    well, moody = said
+    assert "'moody'" in well
+    assert well.endswith("[]")
+    assert "'good-neighbour'" in moody
+    assert moody.endswith(f"[('moody', '{stage}')]")
+
+
 def test_the_site_starts_with_all_of_them_and_serves_the_sound_ones(tmp_path: Path) -> None:
     names = ["good_neighbour", "syntax_error", "models_raise", "register_raises"]
     script = (
