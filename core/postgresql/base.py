@@ -46,7 +46,9 @@ ScopeMode = Literal["session", "transaction", "owner"]
 Setting = tuple[str, str]  # (role, tenant id or "")
 
 # Words after which the server may have forgotten role and tenant. One too many costs a round trip, no more.
-_UNSETTLING = re.compile(r"rollback|abort|reset|discard|set_config|\bset\s+(?:session|local|role)", re.IGNORECASE)
+_UNSETTLING = re.compile(
+    r"rollback|abort|reset|discard|set_config|\bset\s+(?:session|local|role)", re.IGNORECASE
+)
 
 
 def _wanted_setting(scope: Scope | None) -> Setting:
