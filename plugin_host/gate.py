@@ -78,6 +78,7 @@ class PluginGateMiddleware:
         if not is_framework_view and _is_open(own_view):
             if not getattr(own_view, "csrf_exempt", False):
                 _authenticate(request)
+            _count(request)
             return
         caller = _authenticate(request)
         _require_use()

@@ -117,8 +117,9 @@ def in_plugin_run(plugin: LoadedPlugin, view: View, *, hook: str = "route") -> V
         @wraps(view)
         async def wrapped_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             run = await sync_to_async(_run_for)(plugin.id, hook)
+            own_view = await sync_to_async(_own_view)(view, plugin)
             with plugin_run(run):
-                response: HttpResponseBase = await _own_view(view, plugin)(request, *args, **kwargs)
+                response: HttpResponseBase = await own_view(request, *args, **kwargs)
             return response
 
         markcoroutinefunction(wrapped_async)

@@ -109,6 +109,7 @@ def check_config(
             for key, value in config.items()
             if isinstance(value, Mapping) and "$env" in value
         ]
+    errors += unstorable_values(config)
     if below is None:
         platform = PlatformPluginSettings.objects.filter(pk=plugin.id).first()
         below = resolved(platform.config) if platform is not None else {}
@@ -139,6 +140,30 @@ def unknown_keys(plugin: LoadedPlugin, config: Mapping[str, Any]) -> list[FieldE
         for key in config
         if key not in names
     ]
+
+
+def unstorable_values(config: Mapping[str, Any]) -> list[FieldError]:
+    """Return settings with characters that the database cannot keep."""
+    return [
+        FieldError(
+            pointer=f"/config{pointer_to([key])}",
+            message="This has the character NUL, or half of one, which cannot be kept: remove it.",
+            code="character",
+        )
+        for key, value in config.items()
+        if not _is_storable([key, value])
+    ]
+
+
+def _is_storable(value: Any) -> bool:
+    if isinstance(value, str):
+        # Half of a pair of surrogates is no character.
+        return "\x00" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    if isinstance(value, Mapping):
+        return all(_is_storable([key, part]) for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return all(_is_storable(part) for part in value)
+    return True
 
 
 def _store(

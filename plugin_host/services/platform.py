@@ -19,7 +19,7 @@ from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PlatformPluginSettings
 from plugin_host.registry import loaded_plugins
 from plugin_host.schemas import config_errors
-from plugin_host.services.configuration import merged_config, unknown_keys
+from plugin_host.services.configuration import merged_config, unknown_keys, unstorable_values
 from plugin_host.state import announce_plugin_change, environment_reference, forget_tenant_plugins, resolved
 
 
@@ -44,7 +44,8 @@ def save_platform_config(
 
     def change(plugin: LoadedPlugin, row: PlatformPluginSettings) -> str:
         new = merged_config(row.config, config) if merge else dict(config)
-        errors = unknown_keys(plugin, new) + [
+        errors = [*unknown_keys(plugin, new), *unstorable_values(new)]
+        errors += [
             FieldError(pointer=f"/config{error.pointer}", message=error.message, code=error.code)
             for error in config_errors(plugin.metadata.config_schema, resolved(new))
             if error.code != "required"

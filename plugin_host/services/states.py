@@ -75,7 +75,7 @@ def pause_plugin(
             passed = FieldError(pointer="/until", message="This time has passed.", code="past")
             raise Invalid("A pause ends in the future.", errors=[passed])
         row.state = PluginState.PAUSED
-        row.paused_reason, row.paused_until = reason[:500], until
+        row.paused_reason, row.paused_until = reason.replace("\x00", "")[:500], until
         row.paused_at, row.paused_by = change.now, change.actor.label[:254]
         change.note(
             "plugin.paused",

@@ -445,15 +445,16 @@ def test_a_key_needs_no_csrf_token(shop: LoadedPlugins, tenant: Tenant) -> None:
     assert client.post(f"{BASE}/receiver", {}).status_code == 200
 
 
+@pytest.mark.parametrize("route", ["/plain", "/open", "/receiver"])
 def test_plain_views_are_limited_like_others(
-    shop: LoadedPlugins, tenant: Tenant, visitor: Client, settings: Settings
+    shop: LoadedPlugins, tenant: Tenant, visitor: Client, settings: Settings, route: str
 ) -> None:
-    rates = {**settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], "caller": "1/h"}
+    rates = {**settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], "caller": "1/h", "anonymous": "1/h"}
     settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "DEFAULT_THROTTLE_RATES": rates}
-    allowed = headers(tenant)
+    sent = headers(tenant) if route == "/plain" else {}
 
-    assert visitor.get(f"{BASE}/plain", headers=allowed).status_code == 200
-    refused = visitor.get(f"{BASE}/plain", headers=allowed)
+    assert visitor.get(f"{BASE}{route}", headers=sent).status_code == 200
+    refused = visitor.get(f"{BASE}{route}", headers=sent)
 
     assert refused.status_code == 429
     assert int(refused["Retry-After"]) > 0

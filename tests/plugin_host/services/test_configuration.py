@@ -109,6 +109,8 @@ def test_a_plugin_that_is_on_is_told_what_changed(in_tenant: Tenant) -> None:
         ({"sender": "a@example.org", "limit": "many"}, [("/config/limit", "type")]),
         ({"sender": "a@example.org", "limit": 0}, [("/config/limit", "minimum")]),
         ({"sender": "a@example.org", "colr": "red"}, [("/config/colr", "unknown")]),
+        ({"sender": "a\x00b"}, [("/config/sender", "character")]),
+        ({"sender": "a@example.org", "colour": "\ud800"}, [("/config/colour", "character")]),
         ({"sender": {"$env": "SECRET_KEY"}}, [("/config/sender", "reference")]),
     ],
 )
