@@ -123,7 +123,7 @@ def test_what_failed_is_tried_again_under_the_same_id(
     (first,) = of_hook(deliver_all(inside))
     (second,) = of_hook(deliver_all(inside, waiting=True))
 
-    assert (first.ended, second.ended, second.attempt) == ("", "done", 2)
+    assert (first.ended, second.ended, second.attempt) == ("", "done", 2), second.error
     assert "answered 503" in first.error
     assert {request.headers["webhook-id"] for request in receiving.requests_to("/hook")} == {str(first.id)}
 
@@ -138,7 +138,7 @@ def test_a_retry_leaves_those_alone_who_have_it(
     deliver_all(inside)
     (run,) = of_hook(deliver_all(inside, waiting=True))
 
-    assert run.ended == "done"
+    assert run.ended == "done", run.error
     assert [len(receiving.requests_to(path)) for path in ("/hook", "/second")] == [1, 2]
 
 
