@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import Error as DatabaseError
-from django.db import connections
+from django.db import close_old_connections, connections
 
 from core.actors import system_actor
 from core.errors import TenantryError
@@ -125,6 +125,8 @@ def result_of_run(delivery: ClaimedDelivery, run: HookRun) -> AttemptResult:
 
 
 def _prepare(delivery: ClaimedDelivery) -> _Call | AttemptResult:
+    # The thread may have kept a connection that the server has ended since; finding out here costs nobody an attempt.
+    close_old_connections()
     try:
         with tenant_scope(
             delivery.tenant_id,
