@@ -1,4 +1,4 @@
-"""Connects the signals of `core` and of migrations, and the runtime; imported when Django's apps are ready."""
+"""Connects the signals of `core` and of migrations; imported when Django's apps are ready."""
 
 from __future__ import annotations
 
@@ -22,12 +22,10 @@ from core.signals import (
     before_record_update,
     event_recorded,
 )
-from plugin_host import runtime
 from plugin_host.deliveries.creation import create_deliveries
 from plugin_host.deliveries.partitions import PARTITIONED_TABLES, ensure_month_partitions
 from plugin_host.dispatch import inline
 from plugin_host.dispatch.binding import handlers_of_event
-from plugin_host.runtime_backend import DatabaseBackend
 from plugin_host.schedules import ensure_schedules
 
 
@@ -84,4 +82,3 @@ def prepare_tables(using: str, **kwargs: Any) -> None:
 post_migrate.connect(
     prepare_tables, sender=apps.get_app_config("plugin_host"), dispatch_uid="prepare delivery tables"
 )
-runtime.set_backend(DatabaseBackend())

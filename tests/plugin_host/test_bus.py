@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
@@ -87,12 +87,17 @@ class Host:
         return plugin_run(PluginRun(plugin_id=plugin_id, tenant_id=tenant_id, hook=hook))
 
 
+@pytest.fixture(autouse=True)
+def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start outside of a host, and leave the host's exchange to the tests that come later."""
+    monkeypatch.setattr(bus, "_exchange", None)
+
+
 @pytest.fixture
-def host() -> Iterator[Host]:
+def host(no_exchange: None) -> Host:
     made = Host()
     bus.set_exchange(Exchange(made))
-    yield made
-    bus.set_exchange(None)
+    return made
 
 
 def as_plugin(plugin_id: str = "talks", tenant: UUID = ACME) -> AbstractContextManager[PluginRun]:

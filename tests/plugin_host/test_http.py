@@ -314,5 +314,6 @@ def test_allow_list_entry_that_cannot_be_read_is_named(entry: str) -> None:
 
 def test_configured_list_replaces_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTBOUND_ALLOW", "a:1")
+    monkeypatch.setattr(http, "_configured", None)  # put back afterwards
     http.configure("b:2")
     assert http.allowed_targets() == http.parse_allowed("b:2")

@@ -58,13 +58,18 @@ class Memory:
         self.metrics.append(payload)
 
 
+@pytest.fixture(autouse=True)
+def no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start outside of a host, and leave the host's backend to the tests that come later."""
+    monkeypatch.setattr(runtime, "_backend", None)
+
+
 @pytest.fixture
-def memory() -> Iterator[Memory]:
+def memory(no_backend: None) -> Iterator[Memory]:
     made = Memory()
     runtime.set_backend(made)
     with plugin_run(PluginRun(plugin_id="p", tenant_id=TENANT, once_scope="delivery:1")):
         yield made
-    runtime.set_backend(None)
 
 
 def test_once_is_true_once_per_scope(memory: Memory) -> None:
