@@ -20,6 +20,7 @@ from core.actors import system_actor
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
 from tenants.models import Domain, Tenant
+from tests.installed import missing
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -52,7 +53,7 @@ def port(settings: Any) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
-        pytest.skip(f"No browser at {CHROMIUM}.")
+        missing(f"No browser at {CHROMIUM}.")
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         # The browser's event loop counts as running in this thread, though nothing here awaits.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
