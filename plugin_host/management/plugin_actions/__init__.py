@@ -1,0 +1,32 @@
+"""The actions of `manage.py plugin`, in the order in which its help lists them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from plugin_host.management.plugin_actions.base import PluginAction
+from plugin_host.management.plugin_actions.configuration import ConfigAction
+from plugin_host.management.plugin_actions.deliveries import DeliveriesAction, ReplayAction
+from plugin_host.management.plugin_actions.looking import ListAction, ShowAction
+from plugin_host.management.plugin_actions.secrets import SecretAction
+from plugin_host.management.plugin_actions.soundness import CheckAction
+from plugin_host.management.plugin_actions.states import (
+    DisableAction,
+    EnableAction,
+    PauseAction,
+    ResumeAction,
+)
+
+ACTIONS: Final[tuple[type[PluginAction], ...]] = (
+    ListAction,
+    ShowAction,
+    EnableAction,
+    DisableAction,
+    PauseAction,
+    ResumeAction,
+    ConfigAction,
+    SecretAction,
+    DeliveriesAction,
+    ReplayAction,
+    CheckAction,
+)
