@@ -61,7 +61,7 @@ note_progress(settings.REDIS_URL, settings.DATABASE_ROLE_PREFIX)
 def begin_dispatching(**kwargs: Any) -> None:
     """Begin to make deliveries in a worker's process."""
     # Not above: Django's apps are ready only when a worker's process begins.
-    from plugin_host.deliveries.worker import start_dispatcher
+    from plugin_host.worker.process import start_dispatcher
 
     start_dispatcher()
 
@@ -69,6 +69,6 @@ def begin_dispatching(**kwargs: Any) -> None:
 @signals.worker_process_shutdown.connect
 def end_dispatching(**kwargs: Any) -> None:
     """Let running hooks end, and give the rest back."""
-    from plugin_host.deliveries.worker import stop_dispatcher
+    from plugin_host.worker.process import stop_dispatcher
 
     stop_dispatcher()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from plugin_host.deliveries.worker import sweep_deliveries, wake_dispatcher
+from plugin_host.worker.process import sweep_deliveries, wake_dispatcher
 
 
 @shared_task(name="plugin_host.tasks.dispatch", ignore_result=True)

@@ -21,6 +21,7 @@ from core.ids import uuid7
 from core.models import Event
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
+from plugin_host.worker.source import ClaimLimits, PluginOfTenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -75,33 +76,6 @@ class ClaimedDelivery:
             depth=self.depth,
             created_at=self.event_at,
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimLimits:
-    """How much of one process may belong to whom, so that a slot is left for the others.
-
-    Args:
-        per_tenant: Running deliveries of one tenant.
-        per_plugin: Running deliveries of one plugin of one tenant.
-        per_slow_plugin: The same, for plugins whose hooks take long.
-    """
-
-    per_tenant: int
-    per_plugin: int
-    per_slow_plugin: int
-
-    @classmethod
-    def for_slots(cls, slots: int) -> ClaimLimits:
-        """Return limits that leave a quarter to other tenants, and an eighth to the tenant's other plugins."""
-        return cls(
-            per_tenant=max(1, slots * 3 // 4),
-            per_plugin=max(1, slots * 5 // 8),
-            per_slow_plugin=max(1, slots // 4),
-        )
-
-
-PluginOfTenant = tuple[UUID, str]
 
 
 def claim_deliveries(

@@ -18,8 +18,7 @@ from core.scope import Scope, tenant_scope
 from plugin_host.deliveries.backoff import MAX_FAILURES, wait_seconds
 from plugin_host.deliveries.claiming import ClaimedDelivery
 from plugin_host.deliveries.creation import stored_key
-from plugin_host.deliveries.dispatcher import given_back
-from plugin_host.deliveries.finishing import AttemptResult, finish_attempts
+from plugin_host.deliveries.finishing import AttemptResult, finish_attempts, given_back
 from plugin_host.dispatch.arguments import (
     context_of_event,
     event_arguments,

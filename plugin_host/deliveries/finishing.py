@@ -17,6 +17,7 @@ from core.logging import LogLine
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
 from plugin_host.deliveries.backoff import MAX_CRASHES
+from plugin_host.deliveries.claiming import ClaimedDelivery
 from plugin_host.models.delivery import AttemptOutcome, DeliveryOutcome
 
 MAX_ERROR_CHARACTERS = 8_000
@@ -45,6 +46,17 @@ class AttemptResult:
     counts_as_failure: bool = False
     error: str = ""
     log: Sequence[LogLine] = field(default_factory=tuple)
+
+
+def given_back(delivery: ClaimedDelivery, why: str, *, wait_seconds: float = 0.0) -> AttemptResult:
+    """Return the result of an attempt that says nothing about the plugin: it is due again and nothing is counted."""
+    return AttemptResult(
+        id=delivery.id,
+        token=delivery.token,
+        attempt_outcome=AttemptOutcome.RELEASED,
+        wait_seconds=wait_seconds,
+        error=why,
+    )
 
 
 def finish_attempts(results: Sequence[AttemptResult]) -> set[UUID]:

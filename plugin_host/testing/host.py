@@ -24,9 +24,8 @@ from core.platform_work import PlatformWork
 from core.scope import platform_scope, tenant_scope
 from plugin_host.context import HookContext
 from plugin_host.deliveries.claiming import ClaimedDelivery, claim_deliveries
-from plugin_host.deliveries.dispatcher import given_back
 from plugin_host.deliveries.execution import run_delivery
-from plugin_host.deliveries.finishing import AttemptResult, finish_attempts
+from plugin_host.deliveries.finishing import AttemptResult, finish_attempts, given_back
 from plugin_host.dispatch.binding import plugin_actor
 from plugin_host.errors import PluginError
 from plugin_host.loading.app_config import PluginAppConfig

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 
-from plugin_host.deliveries.dispatcher import Dispatcher, DispatcherSettings, Run
+from plugin_host.deliveries.claiming import ClaimedDelivery
+from plugin_host.deliveries.finishing import AttemptResult
+from plugin_host.deliveries.source import DeliverySource, Run
+from plugin_host.worker.dispatcher import Dispatcher, DispatcherSettings
 
 QUICK = DispatcherSettings(slots=4, lease_seconds=5, poll_seconds=0.1, blocked_seconds=30)
 
@@ -17,8 +20,13 @@ QUICK = DispatcherSettings(slots=4, lease_seconds=5, poll_seconds=0.1, blocked_s
 @contextmanager
 def dispatching(
     run: Run, settings: DispatcherSettings = QUICK, **options: Callable[..., object]
-) -> Iterator[Dispatcher]:
-    dispatcher = Dispatcher(run, worker="test", settings=settings, **options)  # type: ignore[arg-type]
+) -> Iterator[Dispatcher[ClaimedDelivery, AttemptResult]]:
+    dispatcher = Dispatcher(
+        DeliverySource(run),
+        worker="test",
+        settings=settings,
+        **options,  # type: ignore[arg-type]
+    )
     dispatcher.start()
     try:
         yield dispatcher

@@ -12,10 +12,11 @@ from django.utils import timezone
 from core.ids import uuid7
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
-from plugin_host.deliveries.claiming import ClaimedDelivery, ClaimLimits, claim_deliveries
+from plugin_host.deliveries.claiming import ClaimedDelivery, claim_deliveries
 from plugin_host.deliveries.finishing import AttemptResult, finish_attempts
 from plugin_host.models.delivery import AttemptOutcome, Delivery, DeliveryOutcome
 from plugin_host.models.settings import PluginSettings, PluginState
+from plugin_host.worker.source import ClaimLimits
 from tenants.models import Tenant, TenantStatus
 from tests.fixtures import MakeTenant
 from tests.plugin_host.deliveries.conftest import MakeDelivery, attempts, open_delivery

@@ -13,9 +13,9 @@ from core.ids import uuid7
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
 from plugin_host.deliveries.claiming import ClaimedDelivery
-from plugin_host.deliveries.dispatcher import DispatcherSettings, HookSpeeds
 from plugin_host.deliveries.finishing import AttemptResult, recover_lost_leases
 from plugin_host.models.delivery import AttemptOutcome, Delivery, DeliveryOutcome
+from plugin_host.worker.dispatcher import DispatcherSettings, HookSpeeds
 from tenants.models import Tenant
 from tests.plugin_host.deliveries.conftest import MakeDelivery, attempts, ended, open_delivery
 from tests.plugin_host.deliveries.dispatching import dispatching, wait_until

@@ -1,6 +1,6 @@
-"""Keeps the slots of one worker process filled with deliveries.
+"""Keeps the slots of one worker process filled with work from one source.
 
-A thread with an event loop of its own, for the life of the process: it claims as many due deliveries as slots are
+A thread with an event loop of its own, for the life of the process: it claims as much due work as slots are
 free, runs them beside each other, and writes the outcomes of all that ended meanwhile in one statement. A second thread
 renews the leases of what runs, so neither a slow statement nor a hook that holds up the loop lets them run out.
 
@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,14 +23,18 @@ from django.db import Error as DatabaseError
 from django.db import connections
 
 from core.logging import get_logger
-from plugin_host.deliveries.claiming import ClaimedDelivery, ClaimLimits, PluginOfTenant, claim_deliveries
-from plugin_host.deliveries.finishing import AttemptResult, finish_attempts, renew_leases
-from plugin_host.models.delivery import AttemptOutcome
+from plugin_host.worker.source import (
+    ClaimLimits,
+    ClaimRequest,
+    LeasedWork,
+    PluginOfTenant,
+    WorkResult,
+    WorkSource,
+)
 
 logger = get_logger(__name__)
 
 T = TypeVar("T")
-Run = Callable[[ClaimedDelivery], Awaitable[AttemptResult]]
 
 # Without a broker nobody rings; this bounds how long due work lies then.
 POLL_SECONDS: Final = 5.0
@@ -41,7 +45,7 @@ _SLOW_SECONDS: Final = 2.0
 _BLOCKED_SECONDS: Final = 10.0
 _SAY_FULL_SECONDS: Final = 0.5
 
-current_delivery: ContextVar[ClaimedDelivery | None] = ContextVar("tenantry_delivery", default=None)
+_current: ContextVar[LeasedWork | None] = ContextVar("tenantry_leased_work", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,31 +62,31 @@ class DispatcherSettings:
     blocked_seconds: float = _BLOCKED_SECONDS
 
 
-class Dispatcher:
-    """Runs deliveries in this process until it is stopped.
+class Dispatcher[W: LeasedWork, R: WorkResult]:
+    """Runs the work of one source in this process until it is stopped.
 
     Args:
-        run: Makes one delivery; must not raise.
+        source: Where the work comes from.
         worker: Names the process, for people.
         is_worn_out: Says whether the process should be replaced when its work is done.
         on_worn_out: Called, from the dispatcher's thread, once everything that ran is written.
-        on_blocked: Called, from the renewing thread, when `delivery` has held up the event loop for too long;
+        on_blocked: Called, from the renewing thread, when `work` has held up the event loop for too long;
             everything else was given back. Must end the process.
         on_full: Called when there was more to do than slots.
     """
 
     def __init__(
         self,
-        run: Run,
+        source: WorkSource[W, R],
         *,
         worker: str,
         settings: DispatcherSettings | None = None,
         is_worn_out: Callable[[], bool] = lambda: False,
         on_worn_out: Callable[[], None] = lambda: None,
-        on_blocked: Callable[[ClaimedDelivery | None], None] = lambda delivery: None,
+        on_blocked: Callable[[W | None], None] = lambda work: None,
         on_full: Callable[[], None] = lambda: None,
     ) -> None:
-        self._run = run
+        self._source = source
         self._worker = worker
         self._settings = settings or DispatcherSettings()
         self._is_worn_out = is_worn_out
@@ -90,8 +94,8 @@ class Dispatcher:
         self._on_blocked = on_blocked
         self._on_full = on_full
         self._limits = ClaimLimits.for_slots(self._settings.slots)
-        self._running: dict[ClaimedDelivery, asyncio.Task[None]] = {}
-        self._ended: list[AttemptResult] = []
+        self._running: dict[W, asyncio.Task[None]] = {}
+        self._ended: list[R] = []
         self._speeds = HookSpeeds()
         self._stopping = False
         self._stopped = threading.Event()
@@ -99,24 +103,26 @@ class Dispatcher:
         self._bell: asyncio.Event | None = None
         self._alive_at = time.monotonic()
         self._said_full_at = 0.0
-        self._database = ThreadPoolExecutor(1, thread_name_prefix="deliveries")
+        self._database = ThreadPoolExecutor(1, thread_name_prefix=source.name)
 
     # -- from outside --------------------------------------------------------------------------------------------
 
     @property
-    def running(self) -> list[ClaimedDelivery]:
+    def running(self) -> list[W]:
         """What runs at this moment."""
         return list(self._running)
 
     def start(self) -> None:
         """Begin to claim; returns at once."""
         ready = threading.Event()
-        threading.Thread(target=self._serve, args=(ready,), name="dispatcher", daemon=True).start()
-        threading.Thread(target=self._keep_leases, name="leases", daemon=True).start()
+        threading.Thread(
+            target=self._serve, args=(ready,), name=f"{self._source.name} dispatcher", daemon=True
+        ).start()
+        threading.Thread(target=self._keep_leases, name=f"{self._source.name} leases", daemon=True).start()
         ready.wait()
 
     def wake(self) -> None:
-        """Look for due deliveries now; from any thread."""
+        """Look for due work now; from any thread."""
         if self._loop is not None and self._bell is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._bell.set)
 
@@ -141,8 +147,8 @@ class Dispatcher:
             with asyncio.Runner() as runner:
                 runner.run(self._serve_until_stopped(ready))
         except BaseException:
-            # Without another process nobody would make deliveries here, and nobody would notice.
-            logger.critical("The dispatcher broke", exc_info=True)
+            # Without another process nobody would do its work here, and nobody would notice.
+            logger.critical("The dispatcher of %s broke", self._source.name, exc_info=True)
             self._on_worn_out()
             raise
         finally:
@@ -160,7 +166,7 @@ class Dispatcher:
                 try:
                     await self._turn(self._bell)
                 except DatabaseError as error:
-                    logger.warning("Deliveries wait for the database: %s", error)
+                    logger.warning("The %s wait for the database: %s", self._source.name, error)
                     await self._in_database(connections.close_all)
                     await asyncio.sleep(_PAUSE_AFTER_FAILURE_SECONDS)
         finally:
@@ -182,8 +188,8 @@ class Dispatcher:
         free = self._settings.slots - len(self._running)
         if free > 0 and not self._stopping:
             claimed = await self._in_database(lambda: self._claim(free))
-            for delivery in claimed:
-                self._begin(delivery)
+            for work in claimed:
+                self._begin(work)
             if len(claimed) == free:
                 self._say_full()
         if self._stopping and not self._running and not self._ended:
@@ -196,16 +202,18 @@ class Dispatcher:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(bell.wait(), self._settings.poll_seconds)
 
-    def _claim(self, free: int) -> list[ClaimedDelivery]:
+    def _claim(self, free: int) -> list[W]:
         running = self.running
-        return claim_deliveries(
-            free,
-            worker=self._worker,
-            lease_seconds=self._settings.lease_seconds,
-            running=[(delivery.tenant_id, delivery.plugin) for delivery in running],
-            slow=self._speeds.slow,
-            limits=self._limits,
-            with_suspect=not any(delivery.crashes for delivery in running),
+        return self._source.claim(
+            ClaimRequest(
+                limit=free,
+                worker=self._worker,
+                lease_seconds=self._settings.lease_seconds,
+                running=[(work.tenant_id, work.plugin) for work in running],
+                slow=self._speeds.slow,
+                limits=self._limits,
+                with_suspect=not any(work.crashes for work in running),
+            )
         )
 
     def _say_full(self) -> None:
@@ -214,37 +222,38 @@ class Dispatcher:
             self._said_full_at = now
             self._on_full()
 
-    def _begin(self, delivery: ClaimedDelivery) -> None:
-        task = asyncio.create_task(self._make(delivery))
-        self._running[delivery] = task
-        task.add_done_callback(lambda _: self._end(delivery))
+    def _begin(self, work: W) -> None:
+        task = asyncio.create_task(self._do(work))
+        self._running[work] = task
+        task.add_done_callback(lambda _: self._end(work))
 
-    async def _make(self, delivery: ClaimedDelivery) -> None:
-        current_delivery.set(delivery)
+    async def _do(self, work: W) -> None:
+        _current.set(work)
         started = time.monotonic()
         try:
-            result = await self._run(delivery)
+            result = await self._source.run(work)
         except asyncio.CancelledError:
-            result = given_back(delivery, "The worker stopped before the hook had ended.")
-        self._speeds.note((delivery.tenant_id, delivery.plugin), time.monotonic() - started)
+            result = self._source.given_back(work, "The worker stopped before the hook had ended.")
+        self._speeds.note((work.tenant_id, work.plugin), time.monotonic() - started)
         self._ended.append(result)
 
-    def _end(self, delivery: ClaimedDelivery) -> None:
-        del self._running[delivery]
+    def _end(self, work: W) -> None:
+        del self._running[work]
         if self._bell is not None:
             self._bell.set()
 
     async def _write_ended(self) -> None:
         batch, self._ended = self._ended, []
         try:
-            taken = await self._in_database(lambda: finish_attempts(batch))
+            taken = await self._in_database(lambda: self._source.finish(batch))
         except DatabaseError:
             self._ended = [*batch, *self._ended]
             raise
         for result in batch:
             if result.id not in taken:
                 logger.warning(
-                    "The result of delivery %s came too late: its lease had run out, so it runs again.",
+                    "The result of %s %s came too late: its lease had run out, so it runs again.",
+                    self._source.name,
                     result.id,
                 )
 
@@ -278,12 +287,11 @@ class Dispatcher:
 
     def _renew(self) -> bool:
         try:
-            renew_leases(
-                [(delivery.id, delivery.token) for delivery in self.running],
-                lease_seconds=self._settings.lease_seconds,
+            self._source.renew(
+                [(work.id, work.token) for work in self.running], lease_seconds=self._settings.lease_seconds
             )
         except DatabaseError as error:
-            logger.warning("Leases could not be renewed: %s", error)
+            logger.warning("Leases of %s could not be renewed: %s", self._source.name, error)
             connections.close_all()
             return False
         return True
@@ -291,18 +299,23 @@ class Dispatcher:
     def _give_up(self) -> None:
         """A hook holds up the loop for good: hand everything else back and have the process replaced."""
         culprit = self._who_blocks()
-        others = [delivery for delivery in self.running if delivery is not culprit]
+        others = [work for work in self.running if work is not culprit]
         try:
-            finish_attempts(
-                [given_back(delivery, "Another hook blocked the process.") for delivery in others]
+            self._source.finish(
+                [self._source.given_back(work, "Another hook blocked the process.") for work in others]
             )
         except DatabaseError as error:
-            logger.warning("Deliveries could not be given back, their leases will run out: %s", error)
+            logger.warning(
+                "The %s could not be given back, their leases will run out: %s", self._source.name, error
+            )
         self._on_blocked(culprit)
 
-    def _who_blocks(self) -> ClaimedDelivery | None:
+    def _who_blocks(self) -> W | None:
         task = asyncio.current_task(self._loop)
-        return task.get_context().get(current_delivery) if task is not None else None
+        if task is None:
+            return None
+        blocking = task.get_context().get(_current)
+        return next((work for work in self.running if work is blocking), None)
 
 
 class HookSpeeds:
@@ -320,14 +333,3 @@ class HookSpeeds:
     def slow(self) -> list[PluginOfTenant]:
         """Those that take so long that they get few slots."""
         return [plugin for plugin, seconds in list(self._average.items()) if seconds > _SLOW_SECONDS]
-
-
-def given_back(delivery: ClaimedDelivery, why: str, *, wait_seconds: float = 0.0) -> AttemptResult:
-    """Return the result of an attempt that says nothing about the plugin: it is due again and nothing is counted."""
-    return AttemptResult(
-        id=delivery.id,
-        token=delivery.token,
-        attempt_outcome=AttemptOutcome.RELEASED,
-        wait_seconds=wait_seconds,
-        error=why,
-    )

@@ -11,10 +11,11 @@ from django.conf import settings
 
 from core.logging import get_logger
 from plugin_host.deliveries.claiming import ClaimedDelivery
-from plugin_host.deliveries.dispatcher import Dispatcher, DispatcherSettings
 from plugin_host.deliveries.doorbell import doorbell
-from plugin_host.deliveries.execution import punish_blocking_hook, run_delivery, worker_runner
-from plugin_host.deliveries.finishing import count_due, recover_lost_leases
+from plugin_host.deliveries.execution import punish_blocking_hook, worker_runner
+from plugin_host.deliveries.finishing import AttemptResult, count_due, recover_lost_leases
+from plugin_host.deliveries.source import DeliverySource
+from plugin_host.worker.dispatcher import Dispatcher, DispatcherSettings
 
 logger = get_logger(__name__)
 
@@ -24,18 +25,18 @@ GRACE_SECONDS: Final = 15.0
 _WORN_OUT_STATUS: Final = 70
 
 _lock = threading.Lock()
-_dispatcher: Dispatcher | None = None
+_dispatcher: Dispatcher[ClaimedDelivery, AttemptResult] | None = None
 _dispatcher_pid = 0
 
 
-def start_dispatcher() -> Dispatcher:
+def start_dispatcher() -> Dispatcher[ClaimedDelivery, AttemptResult]:
     """Return the dispatcher of this process, started; there is one."""
     global _dispatcher, _dispatcher_pid
     with _lock:
         if _dispatcher is None or _dispatcher_pid != os.getpid():
             runner = worker_runner()
             _dispatcher = Dispatcher(
-                run_delivery,
+                DeliverySource(),
                 worker=f"{socket.gethostname()}:{os.getpid()}",
                 settings=DispatcherSettings(
                     slots=settings.DELIVERY_SLOTS, lease_seconds=settings.DELIVERY_LEASE_SECONDS
