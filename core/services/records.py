@@ -25,6 +25,7 @@ from core.models.record import RecordState
 from core.schema_keywords import as_uuid, fields_with, properties, value_kind
 from core.scope import current_actor, require_tenant
 from core.selectors.records import collection_named, missing_targets, record_with_id
+from core.services.deleting import delete_with_related
 from core.services.drafts import RecordDraft, changed_draft, check_draft, new_draft
 from core.services.field_values import distinct_values, field_value_rows, replace_field_values
 from core.services.recording import lock_records, record_changes, require_no_transaction, require_version
@@ -125,7 +126,7 @@ def delete_record(
         record = lock_records({record.pk: record.version})[record.pk]
         record.version += 1
         record_changes([record], action="deleted", actor=actor, now=now or timezone.now())
-        record.delete()
+        delete_with_related(record)
 
 
 def prepare_creation(
