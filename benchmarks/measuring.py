@@ -6,16 +6,36 @@ ratios within one run whose rounds take turns between the servers.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cms_project.environment import PROJECT
+
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def run_apart(module: str) -> dict[str, object]:
+    """Run a measuring module in a process of its own, print its tables and return its figures.
+
+    Args:
+        module: Prints whatever is for people, then the figures as one line of JSON.
+    """
+    outcome = subprocess.run(
+        [sys.executable, "-m", module], cwd=PROJECT, stdout=subprocess.PIPE, text=True, check=True
+    )
+    tables, _, figures = outcome.stdout.strip().rpartition("\n")
+    print(tables)
+    found: dict[str, object] = json.loads(figures)
+    return found
 
 
 def process_tree(root: int) -> list[int]:

@@ -102,6 +102,11 @@ def _drop(name: str, key: str) -> None:
         cache.drop(key)
 
 
+def is_hearing() -> bool:
+    """Say whether this process hears of changes, and so keeps anything at all."""
+    return _listener.is_hearing()
+
+
 class _Listener:
     """The thread that hears announcements; one per process, started at first need and again after a fork."""
 

@@ -8,7 +8,6 @@ history. The task is a message taken and acknowledged.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import statistics
 import subprocess
@@ -21,7 +20,7 @@ from typing import Any, Final
 
 import redis
 
-from benchmarks.measuring import cpu_seconds
+from benchmarks.measuring import cpu_seconds, run_apart
 from cms_project.environment import PROJECT
 
 ROUNDS: Final = 5
@@ -31,28 +30,18 @@ LIMIT_SECONDS: Final = 120.0
 
 def main() -> dict[str, object]:
     """Measure in a process of its own: Django can be configured once only."""
-    outcome = subprocess.run(
-        [sys.executable, "-m", "benchmarks.deliveries"],
-        cwd=PROJECT,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    table, _, figures = outcome.stdout.strip().rpartition("\n")
-    print(table)
-    found: dict[str, object] = json.loads(figures)
-    return found
+    return run_apart("benchmarks.deliveries")
 
 
-def measure_here() -> None:
-    """Print the table, then the figures as one line of JSON."""
+def measure_here() -> dict[str, object]:
+    """Print the table and return the figures."""
     # The suite's servers; they come before anything that reads the settings.
     from tests.servers import ensure_servers
 
     os.environ["PLUGINS_DIR"] = str(Path(__file__).parent / "plugins")
     ensure_servers()
     with tempfile.TemporaryDirectory(prefix="tenantry-bench-") as folder:
-        print(json.dumps(_measure(Path(folder))))
+        return _measure(Path(folder))
 
 
 def _measure(folder: Path) -> dict[str, object]:
