@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from cms_project.readiness import PROBES
 from cms_project.urls_api import api_routes
 from core.api import health, problems
 from tenants.admin_site import platform_site
@@ -15,7 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", platform_site.urls),
     path("livez", health.livez),
-    path("readyz", health.readyz),
+    path("readyz", health.readyz, {"probes": PROBES}),
     path("api/v1/", include(platform_urlpatterns)),
     *api_routes,
 ]

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
+from cms_project.readiness import PROBES
 from cms_project.urls_api import api_routes
 from core.api import health, problems
 from core.views.site import not_found
@@ -15,7 +16,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", tenant_site.urls),
     path("livez", health.livez),
-    path("readyz", health.readyz),
+    path("readyz", health.readyz, {"probes": PROBES}),
     *api_routes,
     path("", include("core.views.urls")),
 ]

@@ -198,6 +198,35 @@ def _ended_view(row: DeliveryHistory, made: tuple[AttemptView, ...] = ()) -> Del
     )
 
 
+def late_deliveries(*, seconds: float) -> int:
+    """Return how many deliveries of all tenants, counted up to 100, nobody has seen to for so long.
+
+    Those of paused plugins and suspended tenants wait by right, and so does one that an earlier version of its record
+    goes before.
+    """
+    with platform_scope(PlatformWork.HEALTH), connection.cursor() as cursor:
+        cursor.execute(_LATE, {"seconds": seconds})
+        return int(cursor.fetchone()[0])
+
+
+_LATE: Final = """
+SELECT count(*) FROM (
+    SELECT FROM plugin_host_delivery d
+    JOIN tenants_tenant t ON t.id = d.tenant_id AND t.status = 'active'
+    LEFT JOIN plugin_settings s ON s.tenant_id = d.tenant_id AND s.plugin_id = d.plugin
+    WHERE (d.status = 'running' AND d.lease_until < now() - make_interval(secs => %(seconds)s))
+       OR (d.status = 'pending' AND d.next_attempt_at < now() - make_interval(secs => %(seconds)s)
+           AND s.state IS DISTINCT FROM 'paused'
+           AND NOT EXISTS (
+               SELECT FROM plugin_host_delivery earlier
+               WHERE earlier.tenant_id = d.tenant_id AND earlier.plugin = d.plugin
+                 AND earlier.record_id = d.record_id AND earlier.record_version < d.record_version
+           ))
+    LIMIT 100
+) late
+"""
+
+
 def _shared(row: Delivery | DeliveryHistory) -> dict[str, Any]:
     names = (
         "id",
