@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import IntegrityError, connection, transaction
@@ -61,8 +61,17 @@ def create_record(
         comment=comment,
         actor=actor or current_actor(),
     )
-    with content_transaction():
-        return insert_records([draft], now=now or timezone.now())[0]
+    wanted = draft.slug
+    for tries_left in reversed(range(_SLUG_TRIES)):
+        try:
+            with content_transaction():
+                return insert_records([draft], now=now or timezone.now())[0]
+        except Conflict as error:
+            if draft.slug_is_chosen or error.code != "slug_taken" or not tries_left:
+                raise
+            # Somebody took the number at the same moment; by now it can be seen.
+            draft.slug = wanted
+    raise AssertionError  # the last try returns or raises
 
 
 def update_record(
@@ -248,6 +257,8 @@ def stored_record(draft: RecordDraft) -> Record:
     return cast("Record", draft.record)
 
 
+# So many writers would have to take the next number one after the other, each just before this one.
+_SLUG_TRIES: Final = 10
 _CHANGED_COLUMNS = (
     "title",
     "slug",

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
+import threading
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from core.actors import ANONYMOUS
 from core.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from core.models import Collection, Event, FieldValue, Record, Revision
+from core.scope import require_tenant, use_scope
 from core.services.collections import create_collection
 from core.services.drafts import RecordDraft
 from core.services.publishing import publish_record
@@ -289,6 +293,35 @@ def test_slug_taken_at_the_same_moment_is_a_conflict(posts: Collection) -> None:
         Record.objects.create(collection=posts, slug="a", title="B")
 
     assert caught.value.code == "slug_taken"
+
+
+def test_a_number_that_somebody_takes_at_the_same_moment_is_passed_over(posts: Collection) -> None:
+    scope = require_tenant()
+    is_written, may_commit = threading.Event(), threading.Event()
+
+    def write_first() -> None:
+        with use_scope(scope), content_transaction():
+            Record.objects.create(collection=posts, slug="one", title="One")
+            is_written.set()
+            assert may_commit.wait(20)
+        connection.close()
+
+    def commit_when_somebody_waits() -> None:
+        with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as owner:
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'"
+            while not owner.execute(waiting).fetchone()[0]:  # type: ignore[index]  # count() has a row
+                pass
+        may_commit.set()
+
+    threads = [threading.Thread(target=write_first), threading.Thread(target=commit_when_somebody_waits)]
+    threads[0].start()
+    assert is_written.wait(20)
+    threads[1].start()
+    record = create_record(collection="posts", data={}, title="One")
+    for thread in threads:
+        thread.join(20)
+
+    assert record.slug == "one-2"
 
 
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
