@@ -14,7 +14,14 @@ from packaging.version import InvalidVersion, Version
 from core.errors import FieldError
 from plugin_host.errors import LoadProblem, PluginLoadError
 from plugin_host.hookspec import HOOKS
-from plugin_host.identifiers import PLUGIN_ID, did_you_mean, is_plugin_id, is_text, is_whole_number
+from plugin_host.identifiers import (
+    ADDRESS_WORDS,
+    PLUGIN_ID,
+    did_you_mean,
+    is_plugin_id,
+    is_text,
+    is_whole_number,
+)
 from plugin_host.schemas import check_config_schema, check_secrets_schema
 
 STAGE = "metadata"
@@ -254,6 +261,11 @@ class _Parser:
 
     def _plugin_id(self) -> str:
         value = self._given.get("id", "")
+        if isinstance(value, str) and value in ADDRESS_WORDS:
+            self._add(
+                self._id_key, f"The id {value!r} stands in the host's own addresses: choose another one."
+            )
+            return str(value)
         if is_plugin_id(value):
             return str(value)
         if value in ("", None):

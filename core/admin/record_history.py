@@ -12,11 +12,13 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from core.actors import is_allowed
 from core.admin.comparison import compare_revisions
 from core.admin.model_admin import change_url, show_refusal
 from core.errors import TenantryError
 from core.models import Record, Revision
 from core.schema_keywords import as_uuid
+from core.scope import current_actor
 from core.services.records import update_record
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class RecordHistoryPages(Base):
             "record": record,
             "revisions": record.revisions.order_by("-version")[:SHOWN_REVISIONS],
             "may_restore": self.has_change_permission(request, record),
+            "may_see_plugins": is_allowed(current_actor(), "plugin.read"),
             "opts": self.opts,
             "original": record,
         }

@@ -22,6 +22,7 @@ from core.forms.json_form import JsonSchemaFormField, under
 from core.forms.secret_form import SecretForm, SecretStatus
 from core.schema_keywords import as_uuid
 from core.scope import current_actor
+from plugin_host.admin import explain_page
 from plugin_host.admin.cards import PluginCard, about_facts, plugin_card, plugin_cards
 from plugin_host.admin.delivery_display import SHOWN, delivery_facts, shown_attempts, shown_delivery
 from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope
@@ -301,6 +302,7 @@ def plugin_delivery(request: HttpRequest, plugin_id: str, delivery_id: UUID) -> 
         "facts": delivery_facts(delivery),
         "attempts": shown_attempts(delivery),
         "list_url": reverse("admin:plugin_deliveries", args=[plugin_id]),
+        "explain_url": explain_page.explain_url(event=delivery.event_id),
     }
     return view.render(request, "delivery", "plugin_deliveries", context)
 
@@ -326,6 +328,7 @@ def routes(site: FrameAdminSite) -> list[URLPattern]:
     one = "settings/plugins/<str:plugin_id>/"
     return [
         path("settings/plugins/", wrap(plugin_list), name="plugins"),
+        *explain_page.routes(site),
         path(one, wrap(plugin_overview), name="plugin"),
         path(f"{one}state/", wrap(plugin_state), name="plugin_state"),
         path(f"{one}config/", wrap(plugin_config), name="plugin_config"),

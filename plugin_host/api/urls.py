@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from plugin_host.api import plugins
+from plugin_host.api import explain, plugins
 
 _ONE = "admin/plugins/<str:plugin_id>"
 
 urlpatterns: list[URLPattern] = [
     path("admin/plugins", plugins.PluginListView.as_view(), name="plugin-list"),
+    path("admin/plugins/explain", explain.ExplainView.as_view(), name="plugins-explain"),
     path(
         "admin/plugins/deliveries/<uuid:delivery_id>/replay",
         plugins.ReplayView.as_view(),
@@ -23,6 +24,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/settings", plugins.SettingsView.as_view(), name="plugin-settings"),
     path(f"{_ONE}/secrets", plugins.SecretListView.as_view(), name="plugin-secret-list"),
     path(f"{_ONE}/secrets/<str:key>", plugins.SecretView.as_view(), name="plugin-secret"),
+    path(f"{_ONE}/explain", explain.ExplainView.as_view(), name="plugin-explain"),
     path(f"{_ONE}/deliveries", plugins.DeliveryListView.as_view(), name="delivery-list"),
     path(f"{_ONE}/deliveries/<uuid:delivery_id>", plugins.DeliveryView.as_view(), name="delivery-detail"),
     path(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal, cast
@@ -29,8 +29,10 @@ class DeliveryView:
     Args:
         state: Whether it waits, runs, or how it ended.
         state_reason: Why it was skipped or is dead, as a code; empty otherwise.
+        failures: How many attempts failed by themselves.
         error: What the last failed attempt said; its first line says what, the others where.
         next_attempt_at: When a waiting one is due; None for all others.
+        lease_until: Until when the process that runs it has it; None for all others.
         attempts: Filled in for a single delivery; lists leave it empty.
     """
 
@@ -47,10 +49,12 @@ class DeliveryView:
     reason: str
     replay_of: UUID | None
     attempt: int
+    failures: int
     crashes: int
     error: str
     created_at: datetime
     next_attempt_at: datetime | None
+    lease_until: datetime | None = None
     finished_at: datetime | None
     attempts: tuple[AttemptView, ...] = ()
 
@@ -126,7 +130,7 @@ def delivery_with_attempts(delivery_id: UUID, *, plugin: str | None = None) -> D
     """
     row = Delivery.objects.filter(pk=delivery_id).first()
     ended = DeliveryHistory.objects.filter(pk=delivery_id).first() if row is None else None
-    made = tuple(_attempt_view(attempt) for attempt in _attempts(delivery_id))
+    made = attempts_of([delivery_id]).get(delivery_id, ())
     if row is not None:
         view = _open_view(row, made)
     elif ended is not None:
@@ -136,6 +140,29 @@ def delivery_with_attempts(delivery_id: UUID, *, plugin: str | None = None) -> D
     if plugin is not None and view.plugin != plugin:
         raise NotFound(f"There is no delivery {delivery_id}.", code="delivery_not_found")
     return view
+
+
+def attempts_of(delivery_ids: Collection[UUID]) -> dict[UUID, tuple[AttemptView, ...]]:
+    """Return every attempt at these deliveries of the tenant in scope, first one first."""
+    found: dict[UUID, tuple[AttemptView, ...]] = {}
+    if not delivery_ids:
+        return found
+    # Every attempt is made after its delivery, so older months need not be looked at.
+    rows = DeliveryAttempt.objects.filter(delivery_id__in=delivery_ids, id__gte=min(delivery_ids))
+    for row in rows.order_by("number"):
+        found[row.delivery_id] = (*found.get(row.delivery_id, ()), _attempt_view(row))
+    return found
+
+
+def earlier_open_delivery(delivery: DeliveryView) -> DeliveryView | None:
+    """Return the open delivery that has to end first: of the same plugin, for an earlier version of the record."""
+    if delivery.record_id is None or delivery.record_version is None:
+        return None
+    earlier = Delivery.objects.filter(
+        plugin=delivery.plugin, record_id=delivery.record_id, record_version__lt=delivery.record_version
+    )
+    row = earlier.order_by("record_version", "id").first()
+    return _open_view(row) if row is not None else None
 
 
 def delivery_counts(plugin: str) -> dict[DeliveryState, int]:
@@ -169,19 +196,13 @@ def oldest_due_seconds() -> float:
         return float(cursor.fetchone()[0])
 
 
-def _attempts(delivery_id: UUID) -> Sequence[DeliveryAttempt]:
-    # Every attempt is made after its delivery, so older months need not be looked at.
-    return list(
-        DeliveryAttempt.objects.filter(delivery_id=delivery_id, id__gte=delivery_id).order_by("number")
-    )
-
-
 def _open_view(row: Delivery, made: tuple[AttemptView, ...] = ()) -> DeliveryView:
     return DeliveryView(
         **_shared(row),
         state=cast("DeliveryState", row.status),
         state_reason="",
         next_attempt_at=row.next_attempt_at if row.status == "pending" else None,
+        lease_until=row.lease_until,
         finished_at=None,
         attempts=made,
     )
@@ -240,6 +261,7 @@ def _shared(row: Delivery | DeliveryHistory) -> dict[str, Any]:
         "reason",
         "replay_of",
         "attempt",
+        "failures",
         "crashes",
         "error",
         "created_at",
