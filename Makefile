@@ -27,7 +27,7 @@ help:
 	@echo "make format    put the code into shape"
 	@echo "make bench     the measurements"
 	@echo "make faults    processes and servers killed in the middle of work"
-	@echo "make docs      the API's description, from the code"
+	@echo "make docs      the API's description and the hook reference, from the code"
 	@echo "make install   .venv with the runtime's requirements only"
 
 install:
@@ -44,13 +44,13 @@ test: .venv/development
 	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS) $(TESTS)
 
 # Needs no server: these commands look at the code and the settings only.
-check: export TENANTRY_ENV_FILE = -
-check: export DEBUG = false
-check: export DATABASE_URL = postgres://nobody@127.0.0.1:1/none
-check: export DATABASE_OWNER_URL = postgres://nobody@127.0.0.1:1/none
-check: export REDIS_URL = redis://127.0.0.1:1/0
-check: export MASTER_KEYS = check:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
-check: export SECRET_KEY = only-for-make-check-which-serves-nobody-0123456789-abcdefghijklmnopqrstuvwxyz
+check docs: export TENANTRY_ENV_FILE = -
+check docs: export DEBUG = false
+check docs: export DATABASE_URL = postgres://nobody@127.0.0.1:1/none
+check docs: export DATABASE_OWNER_URL = postgres://nobody@127.0.0.1:1/none
+check docs: export REDIS_URL = redis://127.0.0.1:1/0
+check docs: export MASTER_KEYS = check:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+check docs: export SECRET_KEY = only-for-make-check-which-serves-nobody-0123456789-abcdefghijklmnopqrstuvwxyz
 check: .venv/development
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -71,3 +71,4 @@ faults: .venv/development
 
 docs: .venv/development
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
+	$(BIN)/python manage.py hook_reference docs/plugins/hooks.md

@@ -14,28 +14,13 @@ its name stands in the history.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
-from core.actors import Actor, authorize
-from core.errors import NotFound
-from core.models import Collection, PublishedSnapshot, Record
-from core.rendering.pages import render_record_page
-from core.schema_keywords import as_uuid
-from core.scope import acting_as
-from core.selectors.content_document import content_document
-from core.selectors.content_state import ContentState, state_of_record
-from core.selectors.records import collection_named, record_with_id
-from core.selectors.site_pages import navigation_of, page_of_snapshot, site_collections
-from core.services.publishing import publish_record
-from core.services.records import create_record, update_record
-from core.site import current_site
 from plugin_host.errors import OutsideHost
 from plugin_host.runtime_state import current_run
 
@@ -57,7 +42,8 @@ __all__ = [
 ]
 
 Content = dict[str, Any]
-MAX_LIMIT: Final = 200
+
+# Each function imports what does the work when it is called: plugins import this module before Django's models can be.
 
 
 def get(content_id: UUID | str) -> Content:
@@ -67,10 +53,10 @@ def get(content_id: UUID | str) -> Content:
         NotFound: It is not there, or is another tenant's.
         OutsideHost: outside a running Tenantry.
     """
-    with _as_plugin("get") as actor:
-        record = record_with_id(content_id)
-        authorize(actor, "record.read_draft", collection=record.collection.name)
-        return content_document(state_of_record(record), with_page=False)
+    _require_run("get")
+    from plugin_host import content_access
+
+    return content_access.get(content_id)
 
 
 def list(  # noqa: A001 - the SDK's own name; `builtins.list` is not needed below
@@ -86,16 +72,10 @@ def list(  # noqa: A001 - the SDK's own name; `builtins.list` is not needed belo
         NotFound: There is no such collection.
         OutsideHost: outside a running Tenantry.
     """
-    with _as_plugin("list") as actor:
-        found = collection_named(collection)
-        authorize(actor, "record.read_draft", collection=found.name)
-        records = Record.objects.filter(collection=found).select_related("collection").order_by("id")
-        if after is not None:
-            records = records.filter(id__gt=as_uuid(str(after)) or UUID(int=0))
-        return tuple(
-            content_document(state_of_record(record), with_page=False)
-            for record in records[: _limited(limit)]
-        )
+    _require_run("list")
+    from plugin_host import content_access
+
+    return content_access.list(collection, after=after, limit=limit)
 
 
 def published(collection: str, *, before: datetime | None = None, limit: int = 20) -> tuple[Content, ...]:
@@ -109,19 +89,10 @@ def published(collection: str, *, before: datetime | None = None, limit: int = 2
         NotFound: There is no such collection.
         OutsideHost: outside a running Tenantry.
     """
-    with _as_plugin("published") as actor:
-        found = collection_named(collection)
-        if not found.is_public:
-            authorize(actor, "record.read_draft", collection=found.name)
-        snapshots = PublishedSnapshot.objects.filter(collection_name=found.name).order_by(
-            "-published_at", "-record"
-        )
-        if before is not None:
-            snapshots = snapshots.filter(published_at__lt=before)
-        return tuple(
-            content_document(_state_of_snapshot(snapshot, found), with_page=False)
-            for snapshot in snapshots[: _limited(limit)]
-        )
+    _require_run("published")
+    from plugin_host import content_access
+
+    return content_access.published(collection, before=before, limit=limit)
 
 
 def rendered_page(content_id: UUID | str) -> str:
@@ -131,16 +102,10 @@ def rendered_page(content_id: UUID | str) -> str:
         NotFound: It is not published, its collection has no pages, or it is another tenant's.
         OutsideHost: outside a running Tenantry.
     """
-    with _as_plugin("rendered_page"):
-        snapshot = PublishedSnapshot.objects.filter(record=as_uuid(str(content_id))).exclude(path="").first()
-        if snapshot is None:
-            raise NotFound(f"Record {content_id} has no published page.", code="page_not_found")
-        collections = site_collections()
-        return render_record_page(
-            site=current_site(),
-            navigation=navigation_of(collections),
-            page=page_of_snapshot(snapshot, collections),
-        )
+    _require_run("rendered_page")
+    from plugin_host import content_access
+
+    return content_access.rendered_page(content_id)
 
 
 def create(
@@ -154,11 +119,10 @@ def create(
         Conflict: The slug, or a value that must be unique, is taken.
         OutsideHost: outside a running Tenantry.
     """
-    with _as_plugin("create") as actor:
-        record = create_record(
-            collection=collection, data=data, title=title, slug=slug, locale=locale, actor=actor
-        )
-        return content_document(state_of_record(record), with_page=False)
+    _require_run("create")
+    from plugin_host import content_access
+
+    return content_access.create(collection, data, title=title, slug=slug, locale=locale)
 
 
 def update(
@@ -175,11 +139,10 @@ def update(
         Stale: It is at another version.
         OutsideHost: outside a running Tenantry.
     """
-    with _as_plugin("update") as actor:
-        record = update_record(
-            record_id=content_id, data=data, merge=True, expected_version=expected_version, actor=actor
-        )
-        return content_document(state_of_record(record), with_page=False)
+    _require_run("update")
+    from plugin_host import content_access
+
+    return content_access.update(content_id, data, expected_version=expected_version)
 
 
 def publish(content_id: UUID | str, *, expected_version: int | None = None) -> Content:
@@ -195,9 +158,10 @@ def publish(content_id: UUID | str, *, expected_version: int | None = None) -> C
         Stale: It is at another version.
         OutsideHost: outside a running Tenantry.
     """
-    with _as_plugin("publish") as actor:
-        record = publish_record(record_id=content_id, expected_version=expected_version, actor=actor)
-        return content_document(state_of_record(record), with_page=False)
+    _require_run("publish")
+    from plugin_host import content_access
+
+    return content_access.publish(content_id, expected_version=expected_version)
 
 
 async def aget(content_id: UUID | str) -> Content:
@@ -241,38 +205,9 @@ async def apublish(content_id: UUID | str, *, expected_version: int | None = Non
     return await sync_to_async(publish)(content_id, expected_version=expected_version)
 
 
-@contextmanager
-def _as_plugin(name: str) -> Iterator[Actor]:
-    run = current_run()
-    if run is None:
+def _require_run(name: str) -> None:
+    if current_run() is None:
         raise OutsideHost(
             f"plugin_host.content.{name} was used outside a running Tenantry: it works in hooks, routes, pages, "
             "tasks and with the fixtures of plugin_host.testing."
         )
-    actor = Actor(kind="plugin", id=run.plugin_id, label=run.plugin_id)
-    with acting_as(actor):
-        yield actor
-
-
-def _limited(limit: int) -> int:
-    return max(0, min(limit, MAX_LIMIT))
-
-
-def _state_of_snapshot(snapshot: PublishedSnapshot, collection: Collection) -> ContentState:
-    document = json.loads(snapshot.document)
-    return ContentState(
-        record_id=snapshot.record_id,
-        collection=collection.name,
-        schema=collection.schema,
-        has_pages=collection.has_pages,
-        title=snapshot.title,
-        slug=snapshot.slug,
-        locale=snapshot.locale,
-        status="published",
-        version=snapshot.version,
-        data=document["data"],
-        author=document["author"],
-        created_at=datetime.fromisoformat(document["created_at"]),
-        updated_at=snapshot.updated_at,
-        published_at=snapshot.published_at,
-    )

@@ -6,6 +6,8 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from django.core.exceptions import AppRegistryNotReady
+
 from plugin_host.errors import LoadProblem, PluginError, PluginLoadError
 from plugin_host.registry import LoadFailure
 
@@ -104,4 +106,9 @@ def _summary(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, SyntaxError):
         text = error.msg
+    if isinstance(error, AppRegistryNotReady):
+        text += (
+            " A plugin is imported before Django's models: import models, and what needs them, "
+            "inside register() or inside the function that uses them."
+        )
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -39,12 +39,28 @@ def test_every_table_without_a_tenant_is_described_and_no_other() -> None:
     assert first_column("tables.md") == set(TABLES_WITHOUT_TENANT)
 
 
+def without_listings(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return what a link into a page may name, as GitHub makes it from the headings."""
+    headings = re.findall(r"^#+ (.+)$", without_listings(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    targets = re.findall(r"\]\(([^)#]+)(#[^)]*)?\)", page.read_text())
-    files = [target for target, _ in targets if "://" not in target]
+    targets = re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", without_listings(page))
+    lost = []
+    for file, anchor in targets:
+        if "://" in file:
+            continue
+        target = page.parent / file if file else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            lost.append(f"{file}#{anchor}")
 
-    assert [target for target in files if not (page.parent / target).exists()] == []
+    assert lost == []
 
 
 def test_every_promise_names_tests_that_exist() -> None:

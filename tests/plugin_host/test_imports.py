@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 MODULES = [
     "plugin_host.base",
     "plugin_host.bus",
+    "plugin_host.content",
     "plugin_host.context",
     "plugin_host.encryption",
     "plugin_host.errors",

@@ -23,6 +23,7 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "async_register": ("broken", "register", "must be a plain `def`"),
     "celery": ("broken", "discovery", "the name of a module that is installed already"),
     "dependant": ("broken", "dependency", "needs plugin register-raises, which is not loaded"),
+    "early_models": ("broken", "import", "import models, and what needs them, inside register()"),
     "ends_the_process": ("broken", "import", "it ended the process (exit code 3)"),
     "hangs": ("broken", "import", "it did not finish within"),
     "id_clash_second": ("broken", "metadata", "The id 'id-clash' is taken by the plugin in"),
