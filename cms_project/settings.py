@@ -47,6 +47,15 @@ OUTBOUND_ALLOW: list[str] = env.list("OUTBOUND_ALLOW", default=[])
 DELIVERY_SLOTS = env.int("DELIVERY_SLOTS", default=32)
 DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", default=25)
 
+# From how many runs in a row on the breaker pauses a plugin for a tenant (0: never), and for how long.
+BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)
+BREAKER_TIMEOUTS = env.int("BREAKER_TIMEOUTS", default=3)
+BREAKER_SLOW_RUNS = env.int("BREAKER_SLOW_RUNS", default=20)
+BREAKER_CRASHES = env.int("BREAKER_CRASHES", default=2)
+BREAKER_SLOW_SHARE = env.float("BREAKER_SLOW_SHARE", default=0.8)
+BREAKER_FIRST_WAIT_SECONDS = env.float("BREAKER_FIRST_WAIT_SECONDS", default=30)
+BREAKER_LONGEST_WAIT_SECONDS = env.float("BREAKER_LONGEST_WAIT_SECONDS", default=3600)
+
 INSTALLED_APPS: list[Any] = [
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin",

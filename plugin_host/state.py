@@ -82,6 +82,7 @@ class TenantPlugin:
     paused_at: datetime | None = None
     paused_until: datetime | None = None
     paused_by: str = ""
+    paused_by_breaker: bool = False
     changed_by: str = ""
     changed_at: datetime | None = None
     problems: tuple[LoadProblem, ...] = ()
@@ -92,6 +93,14 @@ class TenantPlugin:
     def runs(self) -> bool:
         """Whether its hooks are called and its routes and pages answer."""
         return self.status is PluginStatus.ENABLED
+
+    @property
+    def is_half_open(self) -> bool:
+        """Whether the breaker's pause is over and one run, the probe, has to show that the plugin works again.
+
+        Whoever runs its code then asks `services.breaker.take_probe` first.
+        """
+        return self.runs and self.state is PluginState.PAUSED and self.paused_by_breaker
 
     @property
     def is_on(self) -> bool:
@@ -329,6 +338,7 @@ class _Entry:
             paused_at=row.paused_at if row is not None else None,
             paused_until=row.paused_until if row is not None else None,
             paused_by=row.paused_by if row is not None else "",
+            paused_by_breaker=row is not None and row.paused_by_breaker,
             changed_by=row.changed_by if row is not None else "",
             changed_at=row.changed_at if row is not None else None,
             problems=problems,

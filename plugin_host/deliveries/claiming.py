@@ -197,12 +197,14 @@ WITH RECURSIVE waiting AS (
         ORDER BY d.next_attempt_at, d.id
         LIMIT greatest(0, least(
             %(limit)s,
-            CASE WHEN s.state = 'paused' THEN 1 WHEN slow.plugin IS NULL THEN %(per_plugin)s ELSE %(per_slow)s END
+            CASE WHEN s.state = 'paused' AND s.paused_by_breaker THEN 1
+                WHEN slow.plugin IS NULL THEN %(per_plugin)s ELSE %(per_slow)s END
                 - coalesce(busy_pair.running, 0)
         ))
     ) d
-    -- What is paused waits; when its time is up one delivery goes ahead as a probe.
-    WHERE s.state IS DISTINCT FROM 'paused' OR s.paused_until <= now()
+    -- What is paused waits; when the breaker's time is up one delivery goes ahead as a probe.
+    WHERE s.state IS DISTINCT FROM 'paused'
+       OR (s.paused_until <= now() AND (s.probe_until IS NULL OR s.probe_until <= now()))
 ), ranked AS (
     SELECT id, next_attempt_at, crashes, tenant_running + row_number() OVER tenants AS turn,
            row_number() OVER suspects AS suspect_turn

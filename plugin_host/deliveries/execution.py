@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 
-from core.actors import system_actor
-from core.errors import TenantryError
 from core.logging import get_logger
 from core.scope import Scope, tenant_scope
+from plugin_host.breaker.conduct import Conduct, conduct_of_run
+from plugin_host.breaker.policy import breaker_policy
 from plugin_host.deliveries.backoff import MAX_FAILURES, wait_seconds
 from plugin_host.deliveries.claiming import ClaimedDelivery
 from plugin_host.deliveries.creation import stored_key
@@ -37,7 +37,7 @@ from plugin_host.dispatch.binding import (
 from plugin_host.dispatch.hook_runner import hook_runner
 from plugin_host.models.delivery import AttemptOutcome, DeliveryOutcome
 from plugin_host.runner import Handler, HookOutcome, HookRun, HookRunner
-from plugin_host.services import pause_plugin
+from plugin_host.services.breaker import release_probe, take_probe
 from plugin_host.state import tenant_plugins
 
 logger = get_logger(__name__)
@@ -48,6 +48,8 @@ _PAUSE_AFTER_FAILURE_SECONDS: Final = 2.0
 # Somebody has to mend the plugin first, or the release that brings it is on its way.
 _UNABLE_SECONDS: Final = 20.0
 _LONGEST_UNABLE_SECONDS: Final = 600.0
+# A probe may wait for a free thread, and its outcome for the statement that writes it.
+_PROBE_MARGIN_SECONDS: Final = 90.0
 
 _threads = ThreadPoolExecutor(_PREPARING_THREADS, thread_name_prefix="prepare")
 
@@ -57,6 +59,7 @@ class _Call:
     handler: Handler
     arguments: tuple[Any, ...]
     bind: Bind
+    is_probe: bool
 
 
 def worker_runner() -> HookRunner:
@@ -69,12 +72,19 @@ async def run_delivery(delivery: ClaimedDelivery) -> AttemptResult:
     prepared = await asyncio.get_running_loop().run_in_executor(_threads, _prepare, delivery)
     if isinstance(prepared, AttemptResult):
         return prepared
-    result = await hook_runner.arun(prepared.handler, prepared.arguments, bind=prepared.bind)
-    return result_of_run(delivery, result.run)
+    run = (await hook_runner.arun(prepared.handler, prepared.arguments, bind=prepared.bind)).run
+    result = replace(
+        result_of_run(delivery, run),
+        conduct=conduct_of_run(run, slow_share=breaker_policy().slow_share),
+        is_probe=prepared.is_probe,
+    )
+    if result.is_probe and result.conduct is Conduct.UNKNOWN:
+        await asyncio.get_running_loop().run_in_executor(_threads, _release_probe, delivery)
+    return result
 
 
 def punish_blocking_hook(delivery: ClaimedDelivery | None) -> None:
-    """Count a hook that held up the event loop for good as failed, and pause its plugin for that tenant."""
+    """Count a hook that held up the event loop for good as failed; the breaker pauses its plugin for that tenant."""
     if delivery is None:
         logger.critical("Something other than a hook held up the event loop; the process is replaced.")
         return
@@ -84,21 +94,18 @@ def punish_blocking_hook(delivery: ClaimedDelivery | None) -> None:
     )
     logger.critical("%s The process is replaced.", error)
     try:
-        finish_attempts([_failed(delivery, AttemptOutcome.TIMED_OUT, error)])
-        _pause(delivery, error)
+        failed = _failed(delivery, AttemptOutcome.TIMED_OUT, error)
+        finish_attempts([replace(failed, conduct=Conduct.BLOCKED, is_probe=True)])
     except DatabaseError as problem:
         logger.error("The delivery's lease will run out, it could not be finished: %s", problem)
     finally:
         connections.close_all()
 
 
-def _pause(delivery: ClaimedDelivery, reason: str) -> None:
-    try:
-        with tenant_scope(delivery.tenant_id, slug=delivery.tenant_slug, actor=system_actor("worker")):
-            pause_plugin(delivery.plugin, reason=reason)
-    except TenantryError as error:
-        # Switched off or taken out meanwhile: then nothing of it runs anyway.
-        logger.warning("Plugin %s could not be paused: %s", delivery.plugin, error)
+def _release_probe(delivery: ClaimedDelivery) -> None:
+    close_old_connections()
+    with tenant_scope(delivery.tenant_id, slug=delivery.tenant_slug):
+        release_probe(delivery.plugin)
 
 
 def result_of_run(delivery: ClaimedDelivery, run: HookRun) -> AttemptResult:
@@ -158,7 +165,7 @@ def _prepare_in_scope(delivery: ClaimedDelivery, scope: Scope) -> _Call | Attemp
         case Readiness.OFF:
             return _skipped(delivery, "disabled")
         case Readiness.PAUSED:
-            return given_back(delivery, "The plugin is paused.", wait_seconds=_PAUSE_AFTER_FAILURE_SECONDS)
+            return _paused(delivery)
         case Readiness.UNABLE:
             why = f"Plugin {delivery.plugin} is on, but cannot run: see its page or `manage.py plugin check`."
             wait = min(_LONGEST_UNABLE_SECONDS, _UNABLE_SECONDS * delivery.attempt)
@@ -191,10 +198,19 @@ def _prepare_in_scope(delivery: ClaimedDelivery, scope: Scope) -> _Call | Attemp
         )
         arguments = event_arguments(handler.hook, event, context)
 
+    hold_seconds = handler.time_limit_seconds + _PROBE_MARGIN_SECONDS
+    is_probe = entry.is_half_open
+    if is_probe and not take_probe(delivery.plugin, hold_seconds=hold_seconds):
+        return _paused(delivery)
+
     def bind(called: Handler) -> AbstractContextManager[None]:
         return delivery_surroundings(scope, entry, called.hook, delivery.id, delivery.correlation_id)
 
-    return _Call(handler=handler, arguments=arguments, bind=bind)
+    return _Call(handler=handler, arguments=arguments, bind=bind, is_probe=is_probe)
+
+
+def _paused(delivery: ClaimedDelivery) -> AttemptResult:
+    return given_back(delivery, "The plugin is paused.", wait_seconds=_PAUSE_AFTER_FAILURE_SECONDS)
 
 
 def _failed(

@@ -6,9 +6,9 @@ Each is one statement that names the lease: a result under an old lease is refus
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -16,10 +16,13 @@ from django.db import connection
 from core.logging import LogLine
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
+from plugin_host.breaker.conduct import Conduct, PluginOutcome
 from plugin_host.deliveries.backoff import MAX_CRASHES
 from plugin_host.deliveries.claiming import ClaimedDelivery
 from plugin_host.models.delivery import AttemptOutcome, DeliveryOutcome
+from plugin_host.services.breaker import note_outcomes
 
+_GONE: Final = "The process that ran it went away: it was killed, crashed or lost the database."
 MAX_ERROR_CHARACTERS = 8_000
 MAX_LINE_CHARACTERS = 2_000
 
@@ -35,6 +38,8 @@ class AttemptResult:
         counts_as_failure: Whether it uses up one of the delivery's attempts.
         error: What went wrong, for people; secrets are masked already.
         log: The lines written meanwhile.
+        conduct: What the attempt says of the plugin, for the breaker.
+        is_probe: Whether it was let through to see whether a paused plugin works again.
     """
 
     id: UUID
@@ -46,6 +51,8 @@ class AttemptResult:
     counts_as_failure: bool = False
     error: str = ""
     log: Sequence[LogLine] = field(default_factory=tuple)
+    conduct: Conduct = Conduct.UNKNOWN
+    is_probe: bool = False
 
 
 def given_back(delivery: ClaimedDelivery, why: str, *, wait_seconds: float = 0.0) -> AttemptResult:
@@ -82,7 +89,30 @@ def finish_attempts(results: Sequence[AttemptResult]) -> set[UUID]:
     }
     with platform_scope(PlatformWork.DELIVERY_DISPATCH), connection.cursor() as cursor:
         cursor.execute(_FINISH, parameters)
-        return {row[0] for row in cursor.fetchall()}
+        taken = {row[0]: row[1:] for row in cursor.fetchall()}
+    _note_outcomes(results, taken)
+    return set(taken)
+
+
+def _note_outcomes(
+    results: Sequence[AttemptResult], taken: Mapping[UUID, tuple[UUID, str, str, bool]]
+) -> None:
+    """Tell the breaker what is of interest to it; where all is in order that is nothing."""
+    outcomes = [
+        PluginOutcome(
+            tenant_id=taken[result.id][0],
+            plugin_id=taken[result.id][1],
+            what=taken[result.id][2],
+            conduct=result.conduct,
+            error=result.error,
+            is_probe=result.is_probe,
+        )
+        for result in results
+        if result.id in taken
+    ]
+    note_outcomes(
+        outcomes, troubled={(tenant, plugin) for tenant, plugin, _, troubled in taken.values() if troubled}
+    )
 
 
 def renew_leases(leases: Iterable[tuple[UUID, UUID]], *, lease_seconds: float) -> set[UUID]:
@@ -103,17 +133,29 @@ def renew_leases(leases: Iterable[tuple[UUID, UUID]], *, lease_seconds: float) -
 def recover_lost_leases() -> list[UUID]:
     """Make deliveries due again whose process went away under them; return their ids.
 
-    One that took its process with it three times is dead: it would take the next as well.
+    One that took its process with it three times is dead: it would take the next as well. The breaker hears of that,
+    and of every probe that was lost.
     """
     with platform_scope(PlatformWork.DELIVERY_SWEEP), connection.cursor() as cursor:
         cursor.execute(
             _RECOVER,
             {
                 "max_crashes": MAX_CRASHES,
-                "error": "The process that ran it went away: it was killed, crashed or lost the database.",
+                "error": _GONE,
             },
         )
-        return [row[0] for row in cursor.fetchall()]
+        lost = cursor.fetchall()
+    note_outcomes(
+        PluginOutcome(
+            tenant_id=tenant_id,
+            plugin_id=plugin,
+            what=hook,
+            conduct=Conduct.CRASHED if is_dead else Conduct.LOST,
+            error=_GONE,
+        )
+        for _, tenant_id, plugin, hook, is_dead in lost
+    )
+    return [row[0] for row in lost]
 
 
 def count_due() -> int:
@@ -175,26 +217,28 @@ WITH given AS (
         error = CASE WHEN given.error <> '' THEN given.error ELSE d.error END
     FROM given
     WHERE d.id = given.id AND d.lease_token = given.token AND given.outcome IS NULL
-    RETURNING d.id
+    RETURNING d.id, d.tenant_id, d.plugin, d.hook
 ), taken AS (
-    SELECT id FROM gone UNION ALL SELECT id FROM again
+    SELECT id, tenant_id, plugin, hook FROM gone UNION ALL SELECT id, tenant_id, plugin, hook FROM again
 ), attempts AS (
     UPDATE plugin_host_deliveryattempt a
     SET outcome = given.attempt_outcome, error = given.error, log = given.log::jsonb, finished_at = now()
     FROM given JOIN taken ON taken.id = given.id
     WHERE a.id = given.token AND a.id BETWEEN %(first)s AND %(last)s
 )
-SELECT id FROM taken
+SELECT taken.id, taken.tenant_id, taken.plugin, taken.hook, b.plugin_id IS NOT NULL
+FROM taken LEFT JOIN plugin_breaker b ON b.tenant_id = taken.tenant_id AND b.plugin_id = taken.plugin
 """
 
 _RECOVER = f"""
 WITH lost AS (
-    SELECT id, lease_token FROM plugin_host_delivery
+    SELECT id, lease_token, tenant_id, plugin, hook, crashes + 1 >= %(max_crashes)s AS is_dead
+    FROM plugin_host_delivery
     WHERE status = 'running' AND lease_until < now() ORDER BY lease_until LIMIT 500
     FOR UPDATE SKIP LOCKED
 ), gone AS (
     DELETE FROM plugin_host_delivery d USING lost
-    WHERE d.id = lost.id AND d.crashes + 1 >= %(max_crashes)s
+    WHERE d.id = lost.id AND lost.is_dead
     RETURNING d.*
 ), history AS (
     INSERT INTO plugin_host_deliveryhistory
@@ -204,10 +248,10 @@ WITH lost AS (
     UPDATE plugin_host_delivery d
     SET status = 'pending', lease_token = NULL, lease_until = NULL, crashes = d.crashes + 1,
         next_attempt_at = now(), error = %(error)s
-    FROM lost WHERE d.id = lost.id AND d.crashes + 1 < %(max_crashes)s
+    FROM lost WHERE d.id = lost.id AND NOT lost.is_dead
 ), attempts AS (
     UPDATE plugin_host_deliveryattempt a SET outcome = 'lost', error = %(error)s, finished_at = now()
     FROM lost WHERE a.id = lost.lease_token
 )
-SELECT id FROM lost
+SELECT id, tenant_id, plugin, hook, is_dead FROM lost
 """

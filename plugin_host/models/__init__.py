@@ -1,6 +1,7 @@
 """Tables of the plugin host, and the base for those of plugins."""
 
 from core.tenancy.models import TenantRelation
+from plugin_host.models.breaker import PluginBreaker
 from plugin_host.models.delivery import Delivery, DeliveryAttempt, DeliveryHistory
 from plugin_host.models.plugin_model import PluginModel
 from plugin_host.models.runtime import OnceKey, StoreEntry
@@ -18,6 +19,7 @@ __all__ = [
     "DeliveryHistory",
     "OnceKey",
     "PlatformPluginSettings",
+    "PluginBreaker",
     "PluginConfigRevision",
     "PluginModel",
     "PluginSecret",

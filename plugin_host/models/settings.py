@@ -31,6 +31,12 @@ class PluginSettings(TenantOwned):
     paused_at = models.DateTimeField(null=True)
     paused_until = models.DateTimeField(null=True, help_text="Empty: until somebody resumes it.")
     paused_by = models.CharField(max_length=254, blank=True)
+    paused_by_breaker = models.BooleanField(
+        default=False, db_default=False, help_text="Whether the pause ends with a run that goes well."
+    )
+    probe_until = models.DateTimeField(
+        null=True, help_text="Until then one run has the turn to show whether the plugin works again."
+    )
     config = models.JSONField(default=dict, help_text="What the tenant has set, without defaults.")
     config_version = models.PositiveIntegerField(default=1, help_text="The plugin's, when it was stored.")
     fail_open = models.BooleanField(

@@ -37,9 +37,11 @@ class HookRun:
 
     Args:
         duration_ms: Time inside the handler, without waiting for a thread.
+        time_limit_seconds: What it may take by itself, whatever was left of it.
         error: What it raised, as `Type: message`.
         error_code: The `code` of a `PluginError`.
         permanent: Whether trying again is pointless.
+        is_not_ready: Whether the plugin says that the other side is not ready, which is nobody's failure.
         retry_after_seconds: How long the plugin asks to wait before the next attempt.
         lines: What it logged, the first lines.
         errors_logged: How many of its lines were at ERROR or above.
@@ -51,10 +53,12 @@ class HookRun:
     outcome: HookOutcome
     started_at: datetime
     duration_ms: float
+    time_limit_seconds: float = 0.0
     error: str = ""
     error_code: str = ""
     traceback: str = ""
     permanent: bool = False
+    is_not_ready: bool = False
     retry_after_seconds: float | None = None
     lines: tuple[LogLine, ...] = ()
     errors_logged: int = 0

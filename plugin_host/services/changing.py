@@ -84,6 +84,19 @@ class PluginChange:
             event_recorded.send(sender=Event, event=event)
 
 
+def end_pause(row: PluginSettings) -> None:
+    """Take away everything that a pause has set, but for the state."""
+    row.paused_reason = row.paused_by = ""
+    row.paused_at = row.paused_until = row.probe_until = None
+    row.paused_by_breaker = False
+
+
+def probe_soon(change: PluginChange) -> None:
+    """Let a plugin that the breaker paused be tried again now: what it was paused for may be mended."""
+    if change.row.paused_by_breaker:
+        change.row.paused_until = change.now
+
+
 @contextmanager
 def changing_plugin(plugin_id: str, *, now: datetime | None = None) -> Iterator[PluginChange]:
     """Change a plugin of the tenant in scope inside the block, in one transaction.

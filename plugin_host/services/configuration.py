@@ -17,7 +17,7 @@ from plugin_host.models.settings import (
 )
 from plugin_host.registry import loaded_plugins
 from plugin_host.schemas import config_errors
-from plugin_host.services.changing import PluginChange, changing_plugin
+from plugin_host.services.changing import PluginChange, changing_plugin, probe_soon
 from plugin_host.state import migrated_config, resolved
 
 
@@ -185,4 +185,5 @@ def _store(
     )
     changed = sorted(key for key in {*before, *new} if before.get(key) != new.get(key))
     event = "plugin.config_changed" if change.is_on else None
+    probe_soon(change)
     change.note("plugin.configured", event=event, detail={"changed": changed})

@@ -14,7 +14,7 @@ from plugin_host.models.settings import PluginSettings
 from plugin_host.registry import loaded_plugins
 from plugin_host.schemas import secrets_errors
 from plugin_host.secret_keys import seal_secret
-from plugin_host.services.changing import PluginChange, changing_plugin
+from plugin_host.services.changing import PluginChange, changing_plugin, probe_soon
 
 MAX_KEY_CHARACTERS = 200
 MAX_VALUE_BYTES = 64 * 1024
@@ -83,6 +83,7 @@ def save_secrets(
 def _note(change: PluginChange, written: list[str], removed: list[str]) -> None:
     detail = {"secrets": sorted([*written, *removed]), "removed": sorted(removed)}
     event = "plugin.config_changed" if change.is_on else None
+    probe_soon(change)
     change.note("plugin.secrets_changed", event=event, detail=detail)
 
 

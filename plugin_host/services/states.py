@@ -7,9 +7,10 @@ from datetime import datetime
 
 from core.errors import Conflict, FieldError, Invalid
 from plugin_host.loading.plugin import LoadedPlugin
+from plugin_host.models.breaker import PluginBreaker
 from plugin_host.models.settings import PluginSettings, PluginState
 from plugin_host.registry import loaded_plugins
-from plugin_host.services.changing import changing_plugin
+from plugin_host.services.changing import changing_plugin, end_pause
 from plugin_host.state import applied_migrations, faults_if_on, unapplied_migrations
 
 
@@ -47,7 +48,8 @@ def disable_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSett
             return row
         was_on = change.is_on
         row.state = PluginState.DISABLED
-        _end_pause(row)
+        end_pause(row)
+        _forget_trouble(plugin_id)
         change.note("plugin.disabled", event="plugin.disabled" if was_on else None)
         return row
 
@@ -56,6 +58,8 @@ def pause_plugin(
     plugin_id: str, *, reason: str = "", until: datetime | None = None, now: datetime | None = None
 ) -> PluginSettings:
     """Keep a plugin from running for the tenant in scope; what it is owed waits meanwhile.
+
+    It takes the place of a pause by the breaker, which then neither tries nor resumes the plugin.
 
     Args:
         until: When it goes on by itself; None until somebody resumes it.
@@ -74,6 +78,8 @@ def pause_plugin(
         if until is not None and until <= change.now:
             passed = FieldError(pointer="/until", message="This time has passed.", code="past")
             raise Invalid("A pause ends in the future.", errors=[passed])
+        end_pause(row)
+        _forget_trouble(plugin_id)
         row.state = PluginState.PAUSED
         row.paused_reason, row.paused_until = reason.replace("\x00", "")[:500], until
         row.paused_at, row.paused_by = change.now, change.actor.label[:254]
@@ -85,7 +91,7 @@ def pause_plugin(
 
 
 def resume_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSettings:
-    """End a pause; what the plugin is owed is delivered now.
+    """End a pause, a person's or the breaker's; what the plugin is owed is delivered now.
 
     Raises:
         NotFound: There is no such plugin.
@@ -98,7 +104,8 @@ def resume_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSetti
         if row.state != PluginState.PAUSED:
             raise Conflict(f"Plugin {plugin_id} is off: enable it.", code="plugin_not_enabled")
         row.state = PluginState.ENABLED
-        _end_pause(row)
+        end_pause(row)
+        _forget_trouble(plugin_id)
         change.note("plugin.resumed")
         return row
 
@@ -141,6 +148,6 @@ def _fault_in_words(fault: FieldError) -> str:
     return f"{what}: {fault.message.rstrip('.')}"
 
 
-def _end_pause(row: PluginSettings) -> None:
-    row.paused_reason = row.paused_by = ""
-    row.paused_at = row.paused_until = None
+def _forget_trouble(plugin_id: str) -> None:
+    """Have the breaker count anew: a person has seen to the plugin."""
+    PluginBreaker.objects.filter(plugin_id=plugin_id).delete()

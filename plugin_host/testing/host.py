@@ -33,7 +33,7 @@ from plugin_host.models import Delivery
 from plugin_host.runtime_state import plugin_run
 from plugin_host.services import enable_plugin as switch_on
 from plugin_host.services import save_config, save_secrets
-from plugin_host.state import tenant_plugins
+from plugin_host.state import forget_tenant_plugins, tenant_plugins
 from tenants.models import Domain, Tenant
 from tenants.services.keys import create_api_key
 from tenants.services.members import add_member
@@ -176,13 +176,18 @@ def deliver_all(tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]:
     """Run a tenant's due deliveries until none is due, those included that they set off.
 
     Args:
-        waiting: Make those due first that wait for another try.
+        waiting: Make those due first that wait for another try, or because the breaker has paused their plugin.
     """
     if waiting:
         with platform_scope(PlatformWork.DELIVERY_SWEEP), connections["default"].cursor() as cursor:
             cursor.execute(
                 "UPDATE plugin_host_delivery SET next_attempt_at = now() WHERE tenant_id = %s", [tenant.pk]
             )
+            cursor.execute(
+                "UPDATE plugin_settings SET paused_until = now() WHERE tenant_id = %s AND paused_by_breaker",
+                [tenant.pk],
+            )
+        forget_tenant_plugins(tenant.pk)
     runs: list[DeliveryRun] = []
     while claimed := claim_deliveries(_BATCH, worker="tests", lease_seconds=_LEASE_SECONDS):
         own = [delivery for delivery in claimed if delivery.tenant_id == tenant.pk]

@@ -95,7 +95,9 @@ def test_what_is_paused_waits_and_is_probed_with_one_delivery_when_its_time_is_u
 ) -> None:
     for _ in range(3):
         make_delivery(in_tenant)
-    settings = PluginSettings.objects.create(plugin_id="echo", state=PluginState.PAUSED)
+    settings = PluginSettings.objects.create(
+        plugin_id="echo", state=PluginState.PAUSED, paused_by_breaker=True
+    )
 
     assert claim() == []
     settings.paused_until = timezone.now() + timedelta(hours=1)
@@ -108,6 +110,36 @@ def test_what_is_paused_waits_and_is_probed_with_one_delivery_when_its_time_is_u
     settings.state = PluginState.ENABLED
     settings.save()
     assert len(claim(running=[(probe.tenant_id, probe.plugin)])) == 2
+
+
+def test_while_another_process_has_the_probe_nothing_is_claimed(
+    in_tenant: Tenant, make_delivery: MakeDelivery
+) -> None:
+    make_delivery(in_tenant)
+    settings = PluginSettings.objects.create(
+        plugin_id="echo",
+        state=PluginState.PAUSED,
+        paused_by_breaker=True,
+        paused_until=timezone.now() - timedelta(hours=1),
+        probe_until=timezone.now() + timedelta(hours=1),
+    )
+
+    assert claim() == []
+    settings.probe_until = timezone.now() - timedelta(seconds=1)
+    settings.save()
+    assert len(claim()) == 1
+
+
+def test_when_a_persons_pause_is_over_everything_goes_on(
+    in_tenant: Tenant, make_delivery: MakeDelivery
+) -> None:
+    for _ in range(3):
+        make_delivery(in_tenant)
+    PluginSettings.objects.create(
+        plugin_id="echo", state=PluginState.PAUSED, paused_until=timezone.now() - timedelta(hours=1)
+    )
+
+    assert len(claim()) == 3
 
 
 def test_a_later_version_waits_until_the_earlier_one_is_final(
