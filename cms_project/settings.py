@@ -42,6 +42,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PLUGINS_DIR = Path(env.str("PLUGINS_DIR", default=str(BASE_DIR / "plugins")))
 # host:port patterns that plugins may call although they are not public addresses, for development and tests
 OUTBOUND_ALLOW: list[str] = env.list("OUTBOUND_ALLOW", default=[])
+OUTBOUND_PROXY: str = env.str("OUTBOUND_PROXY", default="")
+SERVICE_URLS: str = env.str("SERVICE_URLS", default="")
 
 # How many hooks one worker process runs beside each other, and after how long a silence its work is given to others.
 DELIVERY_SLOTS = env.int("DELIVERY_SLOTS", default=32)

@@ -22,6 +22,7 @@ from werkzeug import Request, Response
 from core.logging import bind_log_context
 from plugin_host import http
 from plugin_host.errors import PluginError
+from plugin_host.http import targets
 
 CORRELATION = UUID("0190a0a0-0000-7000-8000-000000000001")
 
@@ -29,7 +30,8 @@ CORRELATION = UUID("0190a0a0-0000-7000-8000-000000000001")
 @pytest.fixture(autouse=True)
 def nothing_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the surroundings of the tests allow is none of these tests' business."""
-    monkeypatch.setattr(http, "_configured", None)
+    monkeypatch.setattr(targets, "_configured", None)
+    monkeypatch.delenv("OUTBOUND_PROXY", raising=False)
     monkeypatch.delenv("OUTBOUND_ALLOW", raising=False)
 
 
@@ -314,6 +316,7 @@ def test_allow_list_entry_that_cannot_be_read_is_named(entry: str) -> None:
 
 def test_configured_list_replaces_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OUTBOUND_ALLOW", "a:1")
-    monkeypatch.setattr(http, "_configured", None)  # put back afterwards
+    monkeypatch.setattr(targets, "_configured", None)
+    monkeypatch.delenv("OUTBOUND_PROXY", raising=False)  # put back afterwards
     http.configure("b:2")
     assert http.allowed_targets() == http.parse_allowed("b:2")
