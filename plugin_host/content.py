@@ -4,6 +4,7 @@
 
     content.get(content_id)                                     # the working copy
     content.published("posts", limit=10)                        # what the public sees, newest first
+    content.site_file("/feed.xml").body                         # any file of the site, as visitors get it
     post = content.create("posts", {"title": "Hello"})          # permission, hooks, history: as everywhere
     content.publish(post["content_id"])
 
@@ -21,23 +22,33 @@ from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
+from core.site_file import SiteFile
 from plugin_host.errors import OutsideHost
 from plugin_host.runtime_state import current_run
 
 __all__ = [
+    "SiteFile",
     "acreate",
+    "afeed",
     "aget",
     "alist",
     "apublish",
     "apublished",
     "arendered_page",
+    "asite_file",
+    "asite_paths",
+    "asitemap",
     "aupdate",
     "create",
+    "feed",
     "get",
     "list",
     "publish",
     "published",
     "rendered_page",
+    "site_file",
+    "site_paths",
+    "sitemap",
     "update",
 ]
 
@@ -106,6 +117,58 @@ def rendered_page(content_id: UUID | str) -> str:
     from plugin_host import content_access
 
     return content_access.rendered_page(content_id)
+
+
+def feed() -> bytes:
+    """Return the newest pages as an Atom feed, as it stands at `/feed.xml`.
+
+    Raises:
+        OutsideHost: outside a running Tenantry.
+    """
+    _require_run("feed")
+    from plugin_host import content_access
+
+    return content_access.feed()
+
+
+def sitemap() -> tuple[SiteFile, ...]:
+    """Return the site map; where one cannot hold all addresses, the list of the site maps and each of them.
+
+    Raises:
+        OutsideHost: outside a running Tenantry.
+    """
+    _require_run("sitemap")
+    from plugin_host import content_access
+
+    return content_access.sitemap()
+
+
+def site_paths() -> tuple[str, ...]:
+    """Return every address of the tenant's site at which a file stands: pages, lists, feed, site maps, style sheets.
+
+    Raises:
+        OutsideHost: outside a running Tenantry.
+    """
+    _require_run("site_paths")
+    from plugin_host import content_access
+
+    return content_access.site_paths()
+
+
+def site_file(path: str) -> SiteFile:
+    """Return the file at an address of the tenant's site, as visitors get it.
+
+    Args:
+        path: One of `site_paths()`.
+
+    Raises:
+        NotFound: There is nothing.
+        OutsideHost: outside a running Tenantry.
+    """
+    _require_run("site_file")
+    from plugin_host import content_access
+
+    return content_access.site_file(path)
 
 
 def create(
@@ -184,6 +247,26 @@ async def apublished(
 async def arendered_page(content_id: UUID | str) -> str:
     """Do what `rendered_page` does, in `async def` code."""
     return await sync_to_async(rendered_page)(content_id)
+
+
+async def afeed() -> bytes:
+    """Do what `feed` does, in `async def` code."""
+    return await sync_to_async(feed)()
+
+
+async def asitemap() -> tuple[SiteFile, ...]:
+    """Do what `sitemap` does, in `async def` code."""
+    return await sync_to_async(sitemap)()
+
+
+async def asite_paths() -> tuple[str, ...]:
+    """Do what `site_paths` does, in `async def` code."""
+    return await sync_to_async(site_paths)()
+
+
+async def asite_file(path: str) -> SiteFile:
+    """Do what `site_file` does, in `async def` code."""
+    return await sync_to_async(site_file)(path)
 
 
 async def acreate(

@@ -15,6 +15,7 @@ from core.models import Collection, PublishedSnapshot, Record
 from core.rendering.pages import render_record_page
 from core.schema_keywords import as_uuid
 from core.scope import acting_as
+from core.selectors import site_files
 from core.selectors.content_document import content_document
 from core.selectors.content_state import ContentState, state_of_record
 from core.selectors.records import collection_named, record_with_id
@@ -22,6 +23,7 @@ from core.selectors.site_pages import navigation_of, page_of_snapshot, site_coll
 from core.services.publishing import publish_record
 from core.services.records import create_record, update_record
 from core.site import current_site
+from core.site_file import SiteFile
 from plugin_host.runtime_state import current_run
 
 Content = dict[str, Any]
@@ -81,6 +83,35 @@ def rendered_page(content_id: UUID | str) -> str:
             navigation=navigation_of(collections),
             page=page_of_snapshot(snapshot, collections),
         )
+
+
+def feed() -> bytes:
+    """Return the newest pages as an Atom feed."""
+    with _as_plugin():
+        return site_files.feed().body
+
+
+def sitemap() -> tuple[SiteFile, ...]:
+    """Return the site map, or the list of the site maps and each of them."""
+    with _as_plugin():
+        parts = (path for path in site_files.site_paths() if path.startswith("/sitemap-"))
+        found = (site_files.site_file(path) for path in parts)
+        return (site_files.sitemap(), *(part for part in found if part is not None))
+
+
+def site_paths() -> tuple[str, ...]:
+    """Return every address of the tenant's site at which a file stands."""
+    with _as_plugin():
+        return tuple(site_files.site_paths())
+
+
+def site_file(path: str) -> SiteFile:
+    """Return the file at an address of the tenant's site."""
+    with _as_plugin():
+        found = site_files.site_file(path)
+        if found is None:
+            raise NotFound(f"There is nothing at {path} on the site.", code="page_not_found")
+        return found
 
 
 def create(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from django.test import Client
 
 from core.errors import Invalid, NotFound, Stale
 from core.ids import uuid7
@@ -108,3 +109,74 @@ def test_other_tenants_content_is_not_there(posts: Collection, other_tenant: Ten
 def test_outside_of_a_run_it_says_so(posts: Collection) -> None:
     with pytest.raises(OutsideHost, match=r"content\.get"):
         content.get(uuid7())
+
+
+@pytest.fixture
+def stories(posts: Collection) -> Collection:
+    """A collection with pages."""
+    schema = {"properties": {"title": {"type": "string"}, "body": {"type": "string", "x-widget": "markdown"}}}
+    return create_collection(name="stories", schema=schema)
+
+
+def test_the_files_of_the_site_are_what_visitors_get(stories: Collection, run: PluginRun) -> None:
+    for title in ("First", "Second"):
+        content.publish(content.create("stories", {"title": title})["content_id"])
+    content.create("stories", {"title": "Draft"})
+    slug = require_tenant().tenant_slug
+    visitor = Client(headers={"host": f"{slug}.test"})
+
+    paths = content.site_paths()
+
+    pages = ("/stories/first", "/stories/second")
+    fixed = ("/", "/feed.xml", "/sitemap.xml", "/robots.txt", "/theme.css", "/static/site/site.css")
+    assert paths == (*fixed, "/stories", *pages)
+    for path in paths:
+        file = content.site_file(path)
+        assert file.path == path
+        if not path.startswith("/static/"):
+            answer = visitor.get(path)
+            assert (answer.status_code, answer.content) == (200, file.body)
+            assert (answer.headers["Content-Type"], answer.headers["ETag"]) == (file.content_type, file.etag)
+    assert b"--accent" in content.site_file("/static/site/site.css").body
+    assert content.feed() == content.site_file("/feed.xml").body
+    assert [file.path for file in content.sitemap()] == ["/sitemap.xml"]
+
+
+async def test_files_of_the_site_in_async_code(stories: Collection, run: PluginRun) -> None:
+    await content.apublish((await content.acreate("stories", {"title": "First"}))["content_id"])
+
+    assert "/stories/first" in await content.asite_paths()
+    assert b"First" in (await content.asite_file("/stories/first")).body
+    assert b"First" in await content.afeed()
+    assert b"/stories/first" in (await content.asitemap())[0].body
+
+
+@pytest.mark.parametrize(
+    "path", ["/stories/draft", "/nothing", "/sitemap-1.xml", "/static/site/other.css", ""]
+)
+def test_where_nothing_stands_there_is_no_file(stories: Collection, run: PluginRun, path: str) -> None:
+    content.create("stories", {"title": "Draft"})
+
+    with pytest.raises(NotFound, match="There is nothing"):
+        content.site_file(path)
+
+
+def test_a_large_site_has_several_site_maps(
+    stories: Collection, run: PluginRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.selectors.site_files.MAX_ADDRESSES", 2)
+    monkeypatch.setattr("core.selectors.site_files._ROOM_FOR_LISTS", 0)
+    for number in range(3):
+        content.publish(content.create("stories", {"title": f"P{number}"})["content_id"])
+
+    assert [file.path for file in content.sitemap()] == ["/sitemap.xml", "/sitemap-1.xml", "/sitemap-2.xml"]
+    assert b"/stories/p2" in content.sitemap()[2].body
+
+
+def test_the_site_is_one_tenants(stories: Collection, run: PluginRun, other_tenant: Tenant) -> None:
+    content.publish(content.create("stories", {"title": "First"})["content_id"])
+    with tenant_scope(other_tenant.pk, slug=other_tenant.slug):
+        with plugin_run(PluginRun(plugin_id="echo", tenant_id=other_tenant.pk, hook="route")):
+            assert "/stories/first" not in content.site_paths()
+            with pytest.raises(NotFound):
+                content.site_file("/stories/first")
