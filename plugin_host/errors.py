@@ -65,9 +65,18 @@ class HookError(PluginError):
     title = "A plugin failed"
 
     def __init__(
-        self, hook: str, plugin: str, details: str, *, code: str | None = None, permanent: bool = False
+        self,
+        hook: str,
+        plugin: str,
+        details: str,
+        *,
+        code: str | None = None,
+        permanent: bool = False,
+        errors: Sequence[FieldError] = (),
     ) -> None:
-        super().__init__(f"Hook {hook} failed in plugin {plugin}: {details}", code=code, permanent=permanent)
+        super().__init__(
+            f"Hook {hook} failed in plugin {plugin}: {details}", code=code, permanent=permanent, errors=errors
+        )
         self.hook = hook
         self.plugin = plugin
         self.details = details

@@ -9,6 +9,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
@@ -23,6 +24,7 @@ from core.schema_keywords import KEYWORDS, indexed_fields, properties, value_kin
 from core.scope import current_actor
 from core.selectors.collection_shapes import announce_collection_change
 from core.selectors.records import collection_named
+from core.services.commands import CommandCall, complete_command, let_through, run_command
 from core.services.field_values import field_value_rows
 from core.services.recording import require_no_transaction
 
@@ -64,23 +66,42 @@ def create_collection(
     Raises:
         Forbidden, Invalid (name or schema), Conflict (the name is taken).
     """
-    authorize(actor or current_actor(), "collection.manage", collection=name)
+    command = CommandCall(
+        "create_collection",
+        {
+            "name": name,
+            "schema": schema,
+            "title": title,
+            "description": description,
+            "is_public": is_public,
+            "has_pages": has_pages,
+            "requires_if_match": requires_if_match,
+        },
+        actor or current_actor(),
+    )
+    return run_command(command, _create)
+
+
+def _create(command: CommandCall) -> Collection:
+    _begin(command)
+    name, schema = command["name"], command["schema"]
     errors = _name_errors(name) + schema_errors(schema)
     if errors:
         raise Invalid("The collection cannot be made like this.", errors=errors)
     collection = Collection(
         name=name,
-        title=title.strip() or name.replace("_", " ").replace("-", " ").capitalize(),
-        description=description,
+        title=command["title"].strip() or name.replace("_", " ").replace("-", " ").capitalize(),
+        description=command["description"],
         schema=completed_schema(schema),
-        is_public=is_public,
-        has_pages=has_pages,
-        requires_if_match=requires_if_match,
+        is_public=command["is_public"],
+        has_pages=command["has_pages"],
+        requires_if_match=command["requires_if_match"],
     )
     try:
         with transaction.atomic():
             collection.save(force_insert=True)
             announce_collection_change(name)
+            complete_command(command, collection=collection)
     except IntegrityError as error:
         message = f"There is a collection {name!r} already."
         errors = [FieldError(pointer="/name", message=message, code="unique")]
@@ -106,27 +127,39 @@ def update_collection(
     Raises:
         Forbidden, NotFound, Invalid (an empty title).
     """
-    authorize(actor or current_actor(), "collection.manage", collection=name)
-    wanted = {
-        "title": title,
-        "description": description,
-        "is_public": is_public,
-        "has_pages": has_pages,
-        "requires_if_match": requires_if_match,
+    command = CommandCall(
+        "update_collection",
+        {
+            "name": name,
+            "title": title,
+            "description": description,
+            "is_public": is_public,
+            "has_pages": has_pages,
+            "requires_if_match": requires_if_match,
+        },
+        actor or current_actor(),
+    )
+    return run_command(command, partial(_update, now=now or timezone.now()))
+
+
+def _update(command: CommandCall, *, now: datetime) -> Collection:
+    _begin(command)
+    changes = {
+        field: value for field, value in command.arguments.items() if field != "name" and value is not None
     }
-    changes = {field: value for field, value in wanted.items() if value is not None}
-    if title is not None and not title.strip():
+    if not changes.get("title", "-").strip():
         message = "A collection needs a title."
         raise Invalid(message, errors=[FieldError(pointer="/title", message=message, code="required")])
     with transaction.atomic():
-        collection = _locked(name)
+        collection = _locked(command["name"])
         for field, value in changes.items():
             setattr(collection, field, value)
-        collection.updated_at = now or timezone.now()
+        collection.updated_at = now
         collection.save(update_fields=[*changes, "updated_at"])
-        announce_collection_change(name)
-        if is_public is not None:
-            PublishedSnapshot.objects.filter(collection=collection).update(is_public=is_public)
+        announce_collection_change(collection.name)
+        if "is_public" in changes:
+            PublishedSnapshot.objects.filter(collection=collection).update(is_public=changes["is_public"])
+        complete_command(command, collection=collection)
     return collection
 
 
@@ -146,27 +179,42 @@ def update_collection_schema(
     Raises:
         Forbidden, NotFound, Invalid (the schema), Conflict (stored records do not fit; the errors name them).
     """
-    authorize(actor or current_actor(), "collection.manage", collection=name)
+    command = CommandCall(
+        "update_collection_schema",
+        {"name": name, "schema": schema, "allow_misfits": allow_misfits},
+        actor or current_actor(),
+    )
+    return run_command(command, partial(_update_schema, now=now or timezone.now()))
+
+
+def _update_schema(command: CommandCall, *, now: datetime) -> Collection:
     require_no_transaction()
-    if errors := schema_errors(schema):
+    _begin(command)
+    if errors := schema_errors(command["schema"]):
         raise Invalid("The schema cannot be used.", errors=errors)
-    wanted = completed_schema(schema)
+    wanted = completed_schema(command["schema"])
     with transaction.atomic(durable=True):
-        collection = _locked(name)
+        collection = _locked(command["name"])
         # The order of the fields counts too: forms follow it.
-        if json.dumps(collection.schema) == json.dumps(wanted):
-            return collection
-        if not allow_misfits and (misfits := _misfits(collection, wanted)):
-            raise _misfit_conflict(misfits)
-        was = collection.schema
-        collection.schema = wanted
-        collection.schema_version += 1
-        collection.updated_at = now or timezone.now()
-        collection.save(update_fields=["schema", "schema_version", "updated_at"])
-        announce_collection_change(name)
-        if _index_plan(was) != _index_plan(wanted):
-            _rebuild_index(collection)
+        if json.dumps(collection.schema) != json.dumps(wanted):
+            _replace_schema(collection, wanted, allow_misfits=command["allow_misfits"], now=now)
+        complete_command(command, collection=collection)
     return collection
+
+
+def _replace_schema(
+    collection: Collection, wanted: dict[str, Any], *, allow_misfits: bool, now: datetime
+) -> None:
+    if not allow_misfits and (misfits := _misfits(collection, wanted)):
+        raise _misfit_conflict(misfits)
+    was = collection.schema
+    collection.schema = wanted
+    collection.schema_version += 1
+    collection.updated_at = now
+    collection.save(update_fields=["schema", "schema_version", "updated_at"])
+    announce_collection_change(collection.name)
+    if _index_plan(was) != _index_plan(wanted):
+        _rebuild_index(collection)
 
 
 def schema_misfits(*, name: str, schema: Mapping[str, Any], actor: Actor | None = None) -> list[Misfit]:
@@ -187,14 +235,28 @@ def delete_collection(*, name: str, actor: Actor | None = None) -> None:
     Raises:
         Forbidden, NotFound, Conflict (it has records).
     """
-    authorize(actor or current_actor(), "collection.manage", collection=name)
+    command = CommandCall("delete_collection", {"name": name}, actor or current_actor())
+    run_command(command, _delete)
+
+
+def _delete(command: CommandCall) -> None:
+    _begin(command)
+    name = command["name"]
     with transaction.atomic():
         collection = _locked(name)
         count = Record.objects.filter(collection=collection).count()
         if count:
             raise Conflict(f"{name!r} has {count} records; delete them first.", code="collection_not_empty")
+        complete_command(command, collection=collection)
         collection.delete()
         announce_collection_change(name)
+
+
+def _begin(command: CommandCall) -> None:
+    """Check permission and let plugins have their say."""
+    authorize(command.actor, "collection.manage", collection=command["name"])
+    if let_through(command):
+        authorize(command.actor, "collection.manage", collection=command["name"])
 
 
 def completed_schema(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from core.importing.source import slugify
 from core.json_schema import fill_defaults, validate
 from core.models import Collection, Record
 from core.schema_keywords import as_uuid
+from core.services.commands import CommandCall
 
 MAX_SLUG_CHARACTERS: Final = 200
 MAX_TITLE_CHARACTERS: Final = 500
@@ -59,6 +60,9 @@ class RecordDraft:
     source_hash: str = ""
     comment: str = ""
     published_at: datetime | None = field(default=None)
+    command: CommandCall | None = None
+    # What `before_event` has the event say besides, or instead.
+    event_changes: Mapping[str, Any] = field(default_factory=dict)
 
     def same_as_stored(self) -> bool:
         """Say whether the change changes nothing."""
@@ -143,8 +147,14 @@ def check_draft(draft: RecordDraft) -> None:
     """Pass a draft that may be stored, as far as can be told without the database.
 
     Raises:
-        Invalid: with one entry per fault; pointers begin with `/data`, `/title`, `/slug` or `/locale`.
+        Invalid: with one entry per fault; see `draft_faults`.
     """
+    if errors := draft_faults(draft):
+        raise Invalid(f"The {draft.collection.name} record does not fit its schema.", errors=errors)
+
+
+def draft_faults(draft: RecordDraft) -> list[FieldError]:
+    """Return why a draft may not be stored; pointers begin with `/data`, `/title`, `/slug` or `/locale`."""
     if fault := _unstorable(draft.data):
         # First of all: the libraries that hold data against a schema stumble over such characters.
         errors = [FieldError(pointer="/data", message=fault, code="characters")]
@@ -160,8 +170,7 @@ def check_draft(draft: RecordDraft) -> None:
     if not _is_locale(draft.locale):
         message = "Write the language as a tag such as en or pt-BR, or leave it out."
         errors.append(FieldError(pointer="/locale", message=message, code="locale"))
-    if errors:
-        raise Invalid(f"The {draft.collection.name} record does not fit its schema.", errors=errors)
+    return errors
 
 
 def slug_fault(slug: object) -> str | None:

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 from django.utils import timezone
 
 from core.actors import Actor
-from core.errors import TenantryError
+from core.errors import Conflict, TenantryError
 from core.importing.infer import infer_schema, merge_schemas, parse_moment
 from core.importing.source import SourceFile, read_source, source_paths
 from core.models import Collection, Record
@@ -26,14 +26,23 @@ from core.models.record import RecordState
 from core.scope import current_actor
 from core.selectors.records import collection_named
 from core.services.collections import create_collection, update_collection_schema
+from core.services.commands import CommandCall, answer_instead
 from core.services.drafts import RecordDraft
-from core.services.publishing import prepare_publication, write_publications
+from core.services.publishing import (
+    Publication,
+    PublicationNotes,
+    prepare_publication,
+    publication_command,
+    write_publications,
+)
 from core.services.records import (
     content_transaction,
+    creation_command,
     insert_records,
     prepare_creation,
     prepare_update,
     stored_record,
+    update_command,
     write_updates,
 )
 
@@ -47,7 +56,7 @@ DATE_FIELDS: Final = ("date", "published_at", "publish_date", "pub_date")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Why one file is not in.
+    """Why one file is not in, or what is to be said about it.
 
     Args:
         path: Relative to the imported folder.
@@ -63,16 +72,24 @@ class ImportReport:
 
     Args:
         counts: A file counts as created or updated, and besides as published where it was.
+        warnings: What plugins have to say about what they let be published.
     """
 
     counts: Counter[Outcome] = field(default_factory=Counter)
     faults: list[Fault] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
     schema_changed: bool = False
 
     def fail(self, path: str, error: Exception) -> None:
         """Note that a file is not in, or not published."""
         self.counts["failed"] += 1
         self.faults.append(Fault(path=path, messages=tuple(_messages(error))))
+
+    def warn(self, path: str, notes: PublicationNotes) -> None:
+        """Note what plugins have to say about a publication."""
+        if notes.warnings:
+            said = tuple(f"{note.plugin}: {note.message}" for note in notes.warnings)
+            self.warnings.append(Fault(path=path, messages=said))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,16 +195,23 @@ def _save(
     changed: list[tuple[SourceFile, RecordDraft]] = []
     for source in chunk:
         outcome = plan.outcome(source)
+        if outcome == "unchanged":
+            saved[source.path] = plan.known[source.path]
+            report.counts["unchanged"] += 1
+            continue
+        command: CommandCall | None = None
         try:
             if outcome == "created":
-                new.append((source, _creation(source, collection, actor)))
-            elif outcome == "updated":
-                changed.append((source, _update(source, plan.known[source.path], actor)))
+                command = _creation(source, collection, actor)
+                new.append((source, _prepared_creation(command, source, collection)))
             else:
-                saved[source.path] = plan.known[source.path]
-                report.counts["unchanged"] += 1
+                record = Record.objects.select_related("collection").get(pk=plan.known[source.path].pk)
+                command = _update(source, record, actor)
+                changed.append((source, _prepared_update(command, source, record)))
         except TenantryError as error:
-            report.fail(source.path, error)
+            if (answer := _answer(command, error, source, report)) is not None:
+                report.counts[outcome] += 1
+                saved[source.path] = answer
     for outcome, pairs, write in (("created", new, insert_records), ("updated", changed, write_updates)):
         saved |= _write_all(outcome, pairs, write, report, now)
     return saved
@@ -201,12 +225,14 @@ def _write_all(
     now: datetime,
 ) -> dict[str, Record]:
     written = {}
-    for source, result in _attempts(pairs, lambda drafts: write(drafts, now=now)):
-        if isinstance(result, TenantryError):
-            report.fail(source.path, result)
+    for source, draft, result in _attempts(pairs, lambda drafts: write(drafts, now=now)):
+        if isinstance(result, Record):
+            record: Record | None = result
         else:
+            record = _answer(draft.command, result, source, report)
+        if record is not None:
             report.counts[outcome] += 1
-            written[source.path] = result
+            written[source.path] = record
     return written
 
 
@@ -218,39 +244,51 @@ def _publish(
     actor: Actor,
     now: datetime,
 ) -> None:
-    ready = []
+    ready: list[tuple[SourceFile, Publication]] = []
+    published: list[SourceFile] = []
     for source in chunk:
         record = saved.get(source.path)
         if record is None or not source.wants_publishing or record.state == RecordState.PUBLISHED:
             continue
+        command = publication_command(
+            record_id=record.pk,
+            expected_version=None,
+            published_at=_published_at(source, now),
+            comment="",
+            actor=actor,
+        )
+        notes = PublicationNotes()
         try:
-            publication = prepare_publication(
-                record=record,
-                expected_version=None,
-                published_at=_published_at(source, now),
-                actor=actor,
-                now=now,
-            )
+            ready.append((source, prepare_publication(command, now=now, record=record, notes=notes)))
         except TenantryError as error:
-            report.fail(source.path, error)
-            continue
-        ready.append((source, publication))
-    for source, result in _attempts(
-        ready, lambda publications: write_publications(publications, actor=actor, now=now)
+            if _answer(command, error, source, report) is not None:
+                published.append(source)
+        report.warn(source.path, notes)
+    for source, publication, result in _attempts(
+        ready, lambda publications: write_publications(publications, now=now)
     ):
-        if isinstance(result, TenantryError):
-            report.fail(source.path, result)
-        else:
-            report.counts["published"] += 1
-            if plan.outcome(source) == "unchanged":
-                # Only publishing was left to do, so this file did change something.
-                report.counts["unchanged"] -= 1
+        if isinstance(result, Record) or _answer(publication.command, result, source, report) is not None:
+            published.append(source)
+    report.counts["published"] += len(published)
+    # Where only publishing was left to do, the file did change something.
+    report.counts["unchanged"] -= sum(plan.outcome(source) == "unchanged" for source in published)
+
+
+def _answer(
+    command: CommandCall | None, error: TenantryError, source: SourceFile, report: ImportReport
+) -> Record | None:
+    """Return the record that somebody answers instead of a failure; where nobody does, report the failure."""
+    answer = answer_instead(command, error) if command is not None else None
+    if answer is None or not isinstance(answer.value, Record):
+        report.fail(source.path, error)
+        return None
+    return answer.value
 
 
 def _attempts[T](
     pairs: Sequence[tuple[SourceFile, T]], write: Callable[[list[T]], list[Record]]
-) -> Iterator[tuple[SourceFile, Record | TenantryError]]:
-    """Write all in one transaction; where that is refused, each in its own. Yields each file's record or error."""
+) -> Iterator[tuple[SourceFile, T, Record | TenantryError]]:
+    """Write all in one transaction; where that is refused, each in its own. Yields each one's record or error."""
     if not pairs:
         return
     try:
@@ -258,46 +296,60 @@ def _attempts[T](
             records = write([item for _, item in pairs])
     except TenantryError as error:
         if len(pairs) == 1:
-            yield pairs[0][0], error
+            yield *pairs[0], error
             return
         for pair in pairs:
             yield from _attempts([pair], write)
         return
-    for (source, _), record in zip(pairs, records, strict=True):
-        yield source, record
+    for (source, item), record in zip(pairs, records, strict=True):
+        yield source, item, record
 
 
-def _creation(source: SourceFile, collection: Collection, actor: Actor) -> RecordDraft:
-    return prepare_creation(
+def _creation(source: SourceFile, collection: Collection, actor: Actor) -> CommandCall:
+    return creation_command(
         collection=collection,
         data=source.data(collection.schema),
         title=source.title,
         slug=source.slug,
         locale="",
-        actor=actor,
         comment=f"Imported from {source.path}",
-        source_path=source.path,
-        source_hash=source.sha256,
+        actor=actor,
     )
 
 
-def _update(source: SourceFile, record: Record, actor: Actor) -> RecordDraft:
-    record = Record.objects.select_related("collection").get(pk=record.pk)
-    draft = prepare_update(
-        record=record,
+def _prepared_creation(command: CommandCall, source: SourceFile, collection: Collection) -> RecordDraft:
+    draft = prepare_creation(command, source_path=source.path, source_hash=source.sha256)
+    _require_same(draft.collection.pk == collection.pk)
+    return draft
+
+
+def _update(source: SourceFile, record: Record, actor: Actor) -> CommandCall:
+    return update_command(
+        record_id=record.pk,
         data=source.data(record.collection.schema),
         merge=False,
         title=source.title,
         slug=source.slug,
         locale=None,
         expected_version=None,
-        actor=actor,
         comment=f"Imported from {source.path}",
-        source_path=source.path,
-        source_hash=source.sha256,
+        actor=actor,
     )
-    assert stored_record(draft).pk == record.pk  # the change is of the record that it was prepared for
+
+
+def _prepared_update(command: CommandCall, source: SourceFile, record: Record) -> RecordDraft:
+    draft = prepare_update(command, record=record, source_path=source.path, source_hash=source.sha256)
+    _require_same(stored_record(draft).pk == record.pk)
     return draft
+
+
+def _require_same(is_same: bool) -> None:
+    """Refuse what a plugin has led elsewhere: the next import would not find it and make another."""
+    if not is_same:
+        raise Conflict(
+            "A plugin moved it to another record or collection, which an import cannot follow.",
+            code="moved_by_plugin",
+        )
 
 
 def _published_at(source: SourceFile, now: datetime) -> datetime | None:

@@ -13,6 +13,7 @@ from core.models import Event
 from core.selectors.content_document import content_document
 from core.selectors.content_state import state_of_event, timestamp
 from plugin_host.context import EventType, HookContext, RecordEvent
+from plugin_host.hooks.commands import Command
 
 HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -30,12 +31,19 @@ LIFECYCLE_HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
         "plugin.config_changed": "dvp_config_changed",
     }
 )
+# What is recorded for the plugins that handle it, and is no part of the tenant's log.
+OWN_HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType({"command.completed": "dvp_after_command"})
 LOG_HOOK: Final = "dvp_after_event_publish"
 
 
-def is_record_event(event: Event) -> bool:
-    """Say whether an event tells of a record."""
-    return event.type in HOOK_OF_EVENT
+def hooks_of_event(event: Event) -> tuple[str, ...]:
+    """Return the hooks that an event is told through, and its own type where handlers may name it."""
+    for table in (LIFECYCLE_HOOK_OF_EVENT, OWN_HOOK_OF_EVENT):
+        if event.type in table:
+            return (table[event.type],)
+    if event.type in HOOK_OF_EVENT:
+        return (HOOK_OF_EVENT[event.type], event.type, LOG_HOOK)
+    return (LOG_HOOK,)
 
 
 def tenant_id_of(event: Event) -> UUID:
@@ -78,11 +86,22 @@ def event_arguments(hook: str, event: Event, context: HookContext) -> tuple[Any,
         return (context, event_document(event))
     if hook in LIFECYCLE_HOOK_OF_EVENT.values():
         return (context, metadata | event.payload)
+    if hook == "dvp_after_command":
+        return (context, *_command_and_result(event))
     state = state_of_event(event)
     content = content_document(state)
     if event.type == EventType.RECORD_UPDATED:
         metadata |= _difference(event)
     return (context, str(event.record_id), content, metadata)
+
+
+def _command_and_result(event: Event) -> tuple[Command, Any]:
+    """What a use case was, and what it did: the content that it left, the collection, or nothing."""
+    command = event.payload["command"]
+    result = event.payload["result"]
+    if event.record_id is not None and command["name"] != "delete_record":
+        result = content_document(state_of_event(event), with_page=False)
+    return Command(command["name"], deepcopy(command["arguments"])), result
 
 
 def event_document(event: Event) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from core.actors import Actor
 from core.models import Event
 from core.scope import Scope, require_tenant, use_scope
-from plugin_host.dispatch.arguments import HOOK_OF_EVENT, LIFECYCLE_HOOK_OF_EVENT, LOG_HOOK, tenant_id_of
+from plugin_host.dispatch.arguments import LIFECYCLE_HOOK_OF_EVENT, hooks_of_event, tenant_id_of
 from plugin_host.hookspec import HOOKS
 from plugin_host.models.settings import PluginState
 from plugin_host.runner import Handler
@@ -40,47 +40,49 @@ class InlineHandlers:
     bind: Bind
 
 
+_NOBODY = InlineHandlers(handlers=(), bind=lambda handler: nullcontext())
+
+
 def plugin_actor(plugin_id: str) -> Actor:
     """Return the actor that a plugin's own changes are done by."""
     return Actor(kind="plugin", id=plugin_id, label=plugin_id)
 
 
-def inline_handlers(hook: str, collection_name: str) -> InlineHandlers:
+def handlers_in_scope(hook: str) -> tuple[Handler, ...]:
+    """Return who handles a hook for the tenant in scope, in order."""
+    tenant_id = require_tenant().tenant_id
+    assert tenant_id is not None  # require_tenant refuses otherwise
+    return tenant_plugins(tenant_id).handlers.get(hook)
+
+
+def inline_handlers(hook: str, collection_name: str | None = None) -> InlineHandlers:
     """Return who takes part in an operation of the tenant in scope."""
     tenant_id = require_tenant().tenant_id
     assert tenant_id is not None  # require_tenant refuses otherwise
     plugins = tenant_plugins(tenant_id)
-    return InlineHandlers(
-        handlers=plugins.handlers.get(hook, collection_name),
-        bind=lambda handler: _bound_inline(plugins, handler),
-    )
+    found = plugins.handlers.get(hook, collection_name)
+    if not found:
+        return _NOBODY
+    return InlineHandlers(handlers=found, bind=lambda handler: _bound_inline(plugins, handler))
 
 
 def handlers_of_event(event: Event) -> list[Handler]:
-    """Return what an event is owed to: handlers of its hook, of its type, and of the tenant's log.
+    """Return what an event is owed to: handlers of its hooks, and of its type.
 
     An event of a plugin's own life is told to that plugin alone, also when it has just been switched off.
     """
     table = tenant_plugins(tenant_id_of(event)).handlers
+    hooks = hooks_of_event(event)
     if event.type in LIFECYCLE_HOOK_OF_EVENT:
         own = table.of_plugin(str(event.payload.get("plugin", "")))
-        return list(own.get(LIFECYCLE_HOOK_OF_EVENT[event.type], {}).values())
-    hooks = [HOOK_OF_EVENT[event.type], event.type] if event.type in HOOK_OF_EVENT else []
-    return [
-        handler for hook in (*hooks, LOG_HOOK) for handler in table.get(hook, event.collection_name or None)
-    ]
+        return [handler for hook in hooks for handler in own.get(hook, {}).values()]
+    return [handler for hook in hooks for handler in table.get(hook, event.collection_name or None)]
 
 
 def handlers_of_plugin(event: Event, plugin_id: str) -> list[Handler]:
     """Return one plugin's handlers that an event may be owed to, whatever the plugin's state."""
     own = tenant_plugins(tenant_id_of(event)).handlers.of_plugin(plugin_id)
-    hooks = (
-        HOOK_OF_EVENT.get(event.type, ""),
-        event.type,
-        LOG_HOOK,
-        LIFECYCLE_HOOK_OF_EVENT.get(event.type, ""),
-    )
-    return [handler for hook in hooks for handler in own.get(hook, {}).values()]
+    return [handler for hook in hooks_of_event(event) for handler in own.get(hook, {}).values()]
 
 
 def is_event_handler(handler: Handler) -> bool:

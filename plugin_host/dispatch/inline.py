@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
-from core.actors import Actor
 from core.errors import Conflict, FieldError
 from core.logging import get_logger
 from core.models import Record
-from core.scope import require_tenant
 from core.selectors.content_document import content_document
 from core.selectors.content_state import state_of_draft, state_of_record
-from core.services.drafts import RecordDraft
-from plugin_host.context import HookContext
-from plugin_host.dispatch.binding import inline_handlers, tenant_slug_and_plan
+from core.services.commands import CommandCall
+from core.services.drafts import RecordDraft, draft_faults
+from core.services.publishing import GateNote, PublicationNotes
+from core.services.records import relation_faults
+from plugin_host.dispatch.binding import inline_handlers
 from plugin_host.dispatch.hook_runner import hook_runner
-from plugin_host.errors import PluginError
+from plugin_host.dispatch.json_values import json_fault
+from plugin_host.dispatch.operation import operation_of
+from plugin_host.errors import HookError, PluginError
 from plugin_host.identifiers import did_you_mean
-from plugin_host.runner import GateResult, Handler, InlineBudget
+from plugin_host.runner import GateResult, Handler
 
 logger = get_logger(__name__)
 
@@ -26,13 +29,15 @@ logger = get_logger(__name__)
 TAKEN: Final = ("data", "slug", "title", "locale")
 
 Content = dict[str, Any]
+# Plugin, and the content that it left.
+Step = tuple[str, Content]
 
 
 def filter_creation(draft: RecordDraft) -> None:
     """Pass a record that is to be made through `dvp_before_content_create`; changes the draft.
 
     Raises:
-        PluginError: A plugin refuses, or returns what is no content.
+        PluginError: A plugin refuses, or returns what is no content or does not fit the collection's schema.
     """
     _filter(draft, "dvp_before_content_create", lambda content: (content,))
 
@@ -41,58 +46,74 @@ def filter_update(draft: RecordDraft) -> None:
     """Pass a change of a record through `dvp_before_content_update`; changes the draft.
 
     Raises:
-        PluginError: A plugin refuses, or returns what is no content.
+        PluginError: A plugin refuses, or returns what is no content or does not fit the collection's schema.
     """
     record_id = str(draft.record.pk) if draft.record is not None else ""
     _filter(draft, "dvp_before_content_update", lambda content: (record_id, content))
 
 
-def gate_deletion(record: Record, actor: Actor) -> None:
+def gate_deletion(record: Record, command: CommandCall) -> None:
     """Ask `dvp_before_content_delete`.
 
     Raises:
         Conflict: A plugin says no, or fails.
     """
-    _gate("dvp_before_content_delete", record, actor, with_content=False)
+    _gate("dvp_before_content_delete", record, command)
 
 
-def gate_publication(record: Record, actor: Actor) -> None:
+def gate_publication(record: Record, command: CommandCall, notes: PublicationNotes) -> None:
     """Ask `dvp_before_content_publish`, all plugins, so that the person sees all reasons at once.
 
+    Args:
+        notes: Warnings and scores are added to it where all let it through.
+
     Raises:
-        Conflict: At least one plugin says no, or fails.
+        Conflict: At least one plugin says no, or fails; blockers and warnings of all plugins are its errors.
     """
-    _gate("dvp_before_content_publish", record, actor, with_content=True)
+    result = _gate("dvp_before_content_publish", record, command, with_content=True)
+    if result is not None:
+        notes.warnings += (GateNote(plugin=plugin, message=text) for plugin, text in result.warnings)
+        notes.scores += result.scores
 
 
-def gate_unpublication(record: Record, actor: Actor) -> None:
+def gate_unpublication(record: Record, command: CommandCall) -> None:
     """Ask `dvp_before_content_unpublish`.
 
     Raises:
         Conflict: A plugin says no, or fails.
     """
-    _gate("dvp_before_content_unpublish", record, actor, with_content=False)
+    _gate("dvp_before_content_unpublish", record, command)
 
 
-def _filter(draft: RecordDraft, hook: str, before_metadata: Any) -> None:
+def _filter(draft: RecordDraft, hook: str, arguments: Callable[[Content], tuple[Any, ...]]) -> None:
     found = inline_handlers(hook, draft.collection.name)
     if not found.handlers:
         return
-    context = _context(draft.actor, {"collection": draft.collection.name})
+    operation = operation_of(draft.command)
+    context = operation.context(draft.actor, collection=draft.collection.name)
+    steps: list[Step] = []
+
+    def accept(handler: Handler, before: Content, returned: Any) -> Content:
+        taken = _accept(before, returned)
+        steps.append((handler.plugin_id, taken))
+        return taken
+
+    given = replace(draft)
     result = hook_runner.run_filter(
         found.handlers,
         content_document(state_of_draft(draft)),
-        lambda handler, content: (context, *before_metadata(content), dict(context.metadata)),
-        accept=_accept,
+        lambda handler, content: (context, *arguments(content), dict(context.metadata)),
+        accept=accept,
         bind=found.bind,
-        budget=InlineBudget(),
+        budget=operation.budget,
     )
     content = result.value
     draft.slug_is_chosen = draft.slug_is_chosen or content["slug"] != draft.slug
     draft.data, draft.slug, draft.title, draft.locale = (content[name] for name in TAKEN)
+    _refuse_unfit(hook, given, draft, steps)
 
 
-def _accept(handler: Handler, before: Content, returned: Any) -> Content:
+def _accept(before: Content, returned: Any) -> Content:
     """Take what a filter may change, and refuse everything else aloud: dropped in silence it would be missed."""
     if not isinstance(returned, dict):
         raise PluginError(f"it must return the content, a dictionary, not {type(returned).__name__}.")
@@ -113,49 +134,81 @@ def _accept(handler: Handler, before: Content, returned: Any) -> Content:
         raise PluginError(
             f"it left {type(returned['data']).__name__} under 'data', which must be a dictionary."
         )
+    for name in TAKEN:
+        if (fault := json_fault(returned[name], at=f"/{name}")) is not None:
+            raise PluginError(
+                f"{fault.pointer}: {fault.message}", code="filter_result_invalid", errors=[fault]
+            )
     return returned
 
 
-def _gate(hook: str, record: Record, actor: Actor, *, with_content: bool) -> None:
+def _refuse_unfit(hook: str, given: RecordDraft, draft: RecordDraft, steps: Sequence[Step]) -> None:
+    """Refuse a result that may not be stored, and say whose it is; what the person typed is the service's to judge."""
+    faults = _faults(draft)
+    if not faults:
+        return
+    known = {fault.pointer for fault in _faults(given)}
+    culprits: dict[str, str] = {}
+    for plugin, content in steps:
+        now = {fault.pointer for fault in _faults(replace(draft, **{name: content[name] for name in TAKEN}))}
+        for pointer in now - known:
+            culprits.setdefault(pointer, plugin)
+        known = now
+    own = [(culprits[fault.pointer], fault) for fault in faults if fault.pointer in culprits]
+    if not own:
+        return
+    raise HookError(
+        hook,
+        own[0][0],
+        "the record does not fit its schema any more. "
+        + " ".join(f"{fault.pointer}: {fault.message}" for _, fault in own),
+        code="filter_result_invalid",
+        errors=[
+            FieldError(pointer=fault.pointer, message=f"{plugin}: {fault.message}", code=fault.code)
+            for plugin, fault in own
+        ],
+    )
+
+
+def _faults(draft: RecordDraft) -> list[FieldError]:
+    return draft_faults(draft) or relation_faults(draft)
+
+
+def _gate(
+    hook: str, record: Record, command: CommandCall, *, with_content: bool = False
+) -> GateResult | None:
     found = inline_handlers(hook, record.collection.name)
     if not found.handlers:
-        return
-    context = _context(actor, {"collection": record.collection.name, "version": record.version})
+        return None
+    operation = operation_of(command)
+    context = operation.context(command.actor, collection=record.collection.name, version=record.version)
 
     def arguments(handler: Handler) -> tuple[Any, ...]:
         content = (content_document(state_of_record(record)),) if with_content else ()
         return (context, str(record.pk), *content, dict(context.metadata))
 
     result = hook_runner.run_gate(
-        found.handlers, arguments, ask_all=with_content, bind=found.bind, budget=InlineBudget()
+        found.handlers, arguments, ask_all=with_content, bind=found.bind, budget=operation.budget
     )
     for plugin, warning in result.warnings:
-        logger.warning("Plugin %s warns about “%s”: %s", plugin, record, warning)
+        logger.info("Plugin %s warns about “%s”: %s", plugin, record, warning)
     if not result.allowed:
         raise _refusal(result)
+    return result
 
 
 def _refusal(result: GateResult) -> Conflict:
-    reasons: Sequence[FieldError] = [
-        FieldError(
-            pointer="",
-            message=f"{denial.plugin_id}: {denial.reason}",
-            code=denial.error.code if denial.error is not None else "refused",
+    reasons: list[FieldError] = []
+    for denial in result.denials:
+        blockers = [text for plugin, text in result.blockers if plugin == denial.plugin_id]
+        code = denial.error.code if denial.error is not None else "blocker" if blockers else "refused"
+        reasons += (
+            FieldError(pointer="", message=f"{denial.plugin_id}: {text}", code=code)
+            for text in blockers or [denial.reason]
         )
-        for denial in result.denials
+    warnings = [
+        FieldError(pointer="", message=f"{plugin} warns: {text}", code="warning")
+        for plugin, text in result.warnings
     ]
-    return Conflict(" ".join(reason.message for reason in reasons), code="refused_by_plugin", errors=reasons)
-
-
-def _context(actor: Actor, metadata: dict[str, Any]) -> HookContext:
-    scope = require_tenant()
-    assert scope.tenant_id is not None  # require_tenant refuses otherwise
-    slug, plan = tenant_slug_and_plan(scope.tenant_id)
-    return HookContext(
-        tenant_id=scope.tenant_id,
-        tenant_slug=slug,
-        tenant_plan=plan,
-        correlation_id=scope.correlation_id,
-        causation_id=scope.causation_id,
-        metadata={"actor": actor.reference, **metadata},
-    )
+    said = " ".join(f"{denial.plugin_id}: {denial.reason}" for denial in result.denials)
+    return Conflict(said, code="refused_by_plugin", errors=[*reasons, *warnings])

@@ -11,22 +11,48 @@ from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 from django.utils import timezone
 
-from core.actors import Actor
-from core.models import Event, Record
+from core.models import Collection, Event, Record
+from core.services.commands import CommandAnswer, CommandCall
 from core.services.drafts import RecordDraft
+from core.services.event_drafts import EventDraft
+from core.services.publishing import PublicationNotes
 from core.signals import (
+    before_command,
+    before_event,
     before_record_create,
     before_record_delete,
     before_record_publish,
     before_record_unpublish,
     before_record_update,
+    command_completed,
+    command_failed,
     event_recorded,
 )
 from plugin_host.deliveries.creation import create_deliveries
 from plugin_host.deliveries.partitions import PARTITIONED_TABLES, ensure_month_partitions
-from plugin_host.dispatch import inline
+from plugin_host.dispatch import commands, events, inline
 from plugin_host.dispatch.binding import handlers_of_event
 from plugin_host.schedules import ensure_schedules
+
+
+@receiver(before_command, dispatch_uid="plugin filters")
+def filter_command(command: CommandCall, **kwargs: Any) -> None:
+    """Run the filters of a use case."""
+    commands.filter_command(command)
+
+
+@receiver(command_completed, dispatch_uid="plugin deliveries")
+def owe_result(
+    command: CommandCall, record: Record | None, collection: Collection | None, **kwargs: Any
+) -> None:
+    """Owe what a use case did to the plugins that handle it."""
+    commands.owe_result(command, record, collection)
+
+
+@receiver(command_failed, dispatch_uid="plugin answers")
+def answer_failure(command: CommandCall, error: Exception, **kwargs: Any) -> CommandAnswer | None:
+    """Ask for an answer to give instead of an error."""
+    return commands.answer_failure(command, error)
 
 
 @receiver(before_record_create, dispatch_uid="plugin filters")
@@ -42,21 +68,27 @@ def filter_update(draft: RecordDraft, **kwargs: Any) -> None:
 
 
 @receiver(before_record_delete, dispatch_uid="plugin gates")
-def gate_deletion(record: Record, actor: Actor, **kwargs: Any) -> None:
+def gate_deletion(record: Record, command: CommandCall, **kwargs: Any) -> None:
     """Ask the gates of a deletion."""
-    inline.gate_deletion(record, actor)
+    inline.gate_deletion(record, command)
 
 
 @receiver(before_record_publish, dispatch_uid="plugin gates")
-def gate_publication(record: Record, actor: Actor, **kwargs: Any) -> None:
+def gate_publication(record: Record, command: CommandCall, notes: PublicationNotes, **kwargs: Any) -> None:
     """Ask the gates of a publication."""
-    inline.gate_publication(record, actor)
+    inline.gate_publication(record, command, notes)
 
 
 @receiver(before_record_unpublish, dispatch_uid="plugin gates")
-def gate_unpublication(record: Record, actor: Actor, **kwargs: Any) -> None:
+def gate_unpublication(record: Record, command: CommandCall, **kwargs: Any) -> None:
     """Ask the gates of taking a record off the site."""
-    inline.gate_unpublication(record, actor)
+    inline.gate_unpublication(record, command)
+
+
+@receiver(before_event, dispatch_uid="plugin filters")
+def filter_event(draft: EventDraft, **kwargs: Any) -> None:
+    """Run the filters of an event."""
+    events.filter_event_draft(draft)
 
 
 @receiver(event_recorded, dispatch_uid="plugin deliveries")

@@ -82,7 +82,9 @@ class HookRunner(HookCalls):
             own: _T = deepcopy(returned)
             return own if accept is None else accept(handler, before, own)
         except PluginError as error:
-            raise HookError(handler.hook, handler.plugin_id, error.message, code=error.code) from error
+            raise HookError(
+                handler.hook, handler.plugin_id, error.message, code=error.code, errors=error.errors
+            ) from error
         except Exception as error:
             raise HookError(
                 handler.hook, handler.plugin_id, f"it returned a value that cannot be used ({error})."
@@ -187,17 +189,29 @@ class HookRunner(HookCalls):
         handlers: Iterable[Handler],
         make_arguments: MakeArguments,
         *,
+        accept: Callable[[Handler, Any], Any] | None = None,
         bind: Bind | None = None,
         budget: InlineBudget | None = None,
     ) -> FirstWinsResult:
-        """Ask in order until one answers something else than None; who fails is passed over."""
+        """Ask in order until one answers something else than None; who fails is passed over.
+
+        Args:
+            accept: Returns what is taken for an answer; raises `PluginError` where it is none, and the next is asked.
+        """
         runs: list[HookRun] = []
         for handler in handlers:
             result = self._execute(handler, make_arguments(handler), None, bind, budget)
-            self._account(result.run)
-            runs.append(result.run)
-            if result.error is None and result.value is not None:
-                return FirstWinsResult(value=result.value, plugin_id=handler.plugin_id, runs=tuple(runs))
+            run, answer = result.run, result.value
+            if answer is not None and accept is not None:
+                try:
+                    answer = accept(handler, answer)
+                except PluginError as error:
+                    wrong = HookError(handler.hook, handler.plugin_id, error.message, code=error.code)
+                    run, answer = _changed(run, HookOutcome.FAILED, wrong), None
+            self._account(run)
+            runs.append(run)
+            if answer is not None:
+                return FirstWinsResult(value=answer, plugin_id=handler.plugin_id, runs=tuple(runs))
         return FirstWinsResult(runs=tuple(runs))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -16,7 +17,7 @@ from core.errors import NotFound, TenantryError
 from core.importing.source import source_paths
 from core.models.collection import COLLECTION_NAME_PATTERN
 from core.scope import tenant_scope
-from core.services.imports import FolderPlan, ImportReport, plan_import, read_folder, run_import
+from core.services.imports import Fault, FolderPlan, ImportReport, plan_import, read_folder, run_import
 from core.site import tenant_id_of
 
 SHOWN_FAULTS = 100
@@ -80,7 +81,8 @@ class Command(BaseCommand):
                     report=report,
                     progress=lambda count: bar.advance(writing, count),
                 )
-        self._list_faults(report)
+        self._list("", report.faults)
+        self._list("Warning: ", report.warnings)
         if options["dry_run"]:
             self._say_plan(plan, options)
         else:
@@ -112,11 +114,11 @@ class Command(BaseCommand):
             self.stdout.write("0 changes.")
         self.stdout.write(f"{seconds:.1f} s, {total / max(seconds, 0.001):.0f} files per second.")
 
-    def _list_faults(self, report: ImportReport) -> None:
-        for fault in report.faults[:SHOWN_FAULTS]:
-            self.stderr.write(f"{fault.path}: " + "\n    ".join(fault.messages))
-        if len(report.faults) > SHOWN_FAULTS:
-            self.stderr.write(f"... and {len(report.faults) - SHOWN_FAULTS} more.")
+    def _list(self, before: str, faults: Sequence[Fault]) -> None:
+        for fault in faults[:SHOWN_FAULTS]:
+            self.stderr.write(f"{before}{fault.path}: " + "\n    ".join(fault.messages))
+        if len(faults) > SHOWN_FAULTS:
+            self.stderr.write(f"... and {len(faults) - SHOWN_FAULTS} more.")
 
     def _hint(self, error: TenantryError) -> str:
         if isinstance(error, NotFound) and error.code == "collection_not_found":

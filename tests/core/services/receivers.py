@@ -12,7 +12,7 @@ from django.dispatch import Signal
 @contextmanager
 def connected(signal: Signal, receiver: Callable[..., Any]) -> Iterator[None]:
     """Connect `receiver` inside the block."""
-    signal.connect(receiver, weak=False)
+    signal.connect(receiver)
     try:
         yield
     finally:

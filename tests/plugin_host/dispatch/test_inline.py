@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -78,6 +79,14 @@ class Gating(Plugin, ContentLifecycleHooks):
 
 def with_data(**values: Any) -> Any:
     return lambda content: content | {"data": content["data"] | values}
+
+
+def nested(depth: int) -> Any:
+    """Return lists inside each other."""
+    value: Any = 1
+    for _ in range(depth):
+        value = [value]
+    return value
 
 
 def test_a_filter_changes_what_is_stored(posts: Collection, install: Install) -> None:
@@ -165,10 +174,84 @@ def test_a_filter_that_breaks_leaves_the_value(posts: Collection, install: Insta
 def test_what_a_filter_leaves_is_validated(posts: Collection, install: Install) -> None:
     install(Editing(with_data(minutes="many")))
 
-    with pytest.raises(Invalid) as refusal:
+    with pytest.raises(HookError) as refusal:
         create_record(collection=posts, data={"title": "Hello"})
 
+    (error,) = refusal.value.errors
+    assert (error.pointer, error.message) == (
+        "/data/minutes",
+        "editing: This must be a whole number, not a text.",
+    )
+    assert (refusal.value.status, refusal.value.plugin) == (422, "editing")
+    assert not Record.objects.exists()
+
+
+def test_what_the_person_typed_is_not_blamed_on_a_filter(posts: Collection, install: Install) -> None:
+    install(Editing(with_data(title="Hello")))
+
+    with pytest.raises(Invalid) as refusal:
+        create_record(collection=posts, data={"minutes": "many"})
+
     assert [error.pointer for error in refusal.value.errors] == ["/data/minutes"]
+
+
+def test_the_filter_that_spoilt_it_is_named(posts: Collection, install: Install) -> None:
+    class Second(Editing):
+        name = "second"
+
+    install(Editing(with_data(minutes="many")))
+    install(Second(with_data(unknown=1)))
+
+    with pytest.raises(HookError) as refusal:
+        create_record(collection=posts, data={"title": "Hello"})
+
+    assert {(error.pointer, error.message.split(":")[0]) for error in refusal.value.errors} == {
+        ("/data/minutes", "editing"),
+        ("/data/unknown", "second"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "pointer", "said"),
+    [
+        (float("nan"), "/data/minutes", "JSON knows no nan"),
+        (float("inf"), "/data/minutes", "JSON knows no inf"),
+        (datetime.now(UTC), "/data/minutes", "A datetime is no JSON value"),
+        (10**10_000, "/data/minutes", "too large"),
+        ((1, 2), "/data/minutes", "write a list"),
+        ({"a": {1: 2}}, "/data/minutes/a", "is no text"),
+        ({"a": [1, b"x"]}, "/data/minutes/a/1", "A bytes is no JSON value"),
+        ("a\0b", "/data/minutes", "NUL"),
+        ("\ud800", "/data/minutes", "surrogate"),
+        ("x" * 11_000_000, "/data", "are the most"),
+        (nested(200), "/data/minutes" + "/0" * 99, "deep"),
+        (threading.Lock(), "", "cannot be used"),
+    ],
+    ids=lambda part: type(part).__name__ if not isinstance(part, str) or len(part) > 50 else part[:20],
+)
+def test_a_filter_that_returns_what_is_no_json_refuses(
+    posts: Collection, install: Install, value: object, pointer: str, said: str
+) -> None:
+    install(Editing(with_data(minutes=value)))
+
+    with pytest.raises(HookError) as refusal:
+        create_record(collection=posts, data={"title": "Hello"})
+
+    assert said in refusal.value.message
+    assert [error.pointer for error in refusal.value.errors] == ([pointer] if pointer else [])
+    assert "editing" in refusal.value.message
+    assert refusal.value.status == 422
+    assert not Record.objects.exists()
+
+
+@pytest.mark.parametrize("name", ["title", "slug", "locale"])
+def test_a_filter_that_leaves_no_text_refuses(posts: Collection, install: Install, name: str) -> None:
+    install(Editing(lambda content: content | {name: 5}))
+
+    with pytest.raises(HookError) as refusal:
+        create_record(collection=posts, data={"title": "Hello"})
+
+    assert [error.pointer for error in refusal.value.errors] == [f"/{name}"]
 
 
 @pytest.mark.parametrize(
