@@ -72,3 +72,4 @@ faults: .venv/development
 docs: .venv/development
 	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
 	$(BIN)/python manage.py hook_reference docs/plugins/hooks.md
+	$(BIN)/python manage.py sdk_names docs/reference/sdk.txt

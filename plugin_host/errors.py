@@ -12,6 +12,9 @@
     ├── NotReady                     the other side will be ready later
     └── AuthFailed                   the other side refuses the credentials
 
+What the CMS itself raises (`plugin_host.content`, Django views) can be caught under the names that `core.errors` gives
+it, which are here too: `Conflict`, `Forbidden`, `Invalid`, `NotFound`, `Stale`, and `FieldError` for a single fault.
+
 What an error does depends on the kind of the hook it leaves: see `plugin_host.hookspec.HookKind`.
 """
 
@@ -20,7 +23,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.errors import FieldError, TenantryError
+from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Stale, TenantryError
+
+__all__ = [
+    "AuthFailed",
+    "CapabilityNotFoundError",
+    "Conflict",
+    "FieldError",
+    "Forbidden",
+    "HookError",
+    "HookNotStarted",
+    "HookTimeout",
+    "Invalid",
+    "LoadProblem",
+    "NotFound",
+    "NotReady",
+    "OutsideHost",
+    "PluginConfigError",
+    "PluginError",
+    "PluginInitializationError",
+    "PluginLoadError",
+    "Stale",
+]
 
 
 class PluginError(TenantryError):

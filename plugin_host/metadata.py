@@ -27,7 +27,7 @@ from plugin_host.schemas import check_config_schema, check_secrets_schema
 STAGE = "metadata"
 MigrateConfig = Callable[[int, dict[str, Any]], dict[str, Any]]
 
-_KEYS = (
+METADATA_KEYS = (
     "id",
     "name",
     "version",
@@ -133,9 +133,9 @@ def metadata_from_meta(meta: object, *, found_as: str) -> PluginMetadata:
             [_problem("PLUGIN_META", f"PLUGIN_META must be a dictionary, not {type(meta).__name__}.")],
         )
     unknown = [
-        _problem(str(key), f"PLUGIN_META has an unknown key {key!r}.{did_you_mean(str(key), _KEYS)}")
+        _problem(str(key), f"PLUGIN_META has an unknown key {key!r}.{did_you_mean(str(key), METADATA_KEYS)}")
         for key in meta
-        if key not in _KEYS
+        if key not in METADATA_KEYS
     ]
     return _Parser(meta, found_as, where="PLUGIN_META", id_key="id", problems=unknown).parse()
 
@@ -153,7 +153,7 @@ def metadata_from_class(cls: type, *, found_as: str) -> PluginMetadata:
         "secrets_schema": getattr(cls, "SECRETS_SCHEMA", None),
         "migrate_config": _class_migration(cls),
     }
-    for key in _KEYS:
+    for key in METADATA_KEYS:
         if key not in given and (value := getattr(cls, key, None)) is not None:
             given[key] = value
     return _Parser(given, found_as, where=cls.__name__, id_key="name").parse()
