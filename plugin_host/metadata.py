@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -97,12 +97,23 @@ class PluginMetadata:
             "install a version of the plugin that fits.",
         )
 
-    def requirement_problems(self, installed: Mapping[str, Version]) -> list[LoadProblem]:
-        """Return what is missing among the loaded plugins (versions by id)."""
+    def requirement_problems(
+        self, installed: Mapping[str, Version], *, failed: Collection[str] = ()
+    ) -> list[LoadProblem]:
+        """Return what is missing among the loaded plugins (versions by id).
+
+        Args:
+            failed: Ids of those that are there and could not be loaded.
+        """
         problems = []
         for requirement in self.requires_plugins:
             found = installed.get(requirement.plugin_id)
-            if found is None:
+            if found is None and requirement.plugin_id in failed:
+                message = (
+                    f"Plugin {self.id} needs plugin {requirement.plugin_id}, which is not loaded: "
+                    "its own trouble comes first."
+                )
+            elif found is None:
                 message = (
                     f"Plugin {self.id} needs plugin {requirement.plugin_id}, which is not loaded: install it."
                     f"{did_you_mean(requirement.plugin_id, installed)}"

@@ -21,7 +21,7 @@ from uuid import UUID
 from core.errors import NotFound
 from core.scope import current_scope, tenant_scope
 from plugin_host.base import Plugin
-from plugin_host.errors import LoadProblem, PluginError
+from plugin_host.errors import LoadProblem, PluginError, PluginLoadError
 from plugin_host.identifiers import did_you_mean
 from plugin_host.loading.plugin import LoadedPlugin, PluginDefinition, build_plugin
 from plugin_host.metadata import metadata_from_class
@@ -173,6 +173,9 @@ class PluginRegistry:
                 raise PluginError(
                     f"A plugin {metadata.id!r} is registered already: unregister it first, or rename this one."
                 )
+            versions = {one.id: one.metadata.parsed_version for one in loaded.plugins.values()}
+            if problems := metadata.requirement_problems(versions, failed=loaded.failures):
+                raise PluginLoadError(metadata.id, problems)
             definition = PluginDefinition(metadata=metadata, cls=cls, register=None)
             instance = None if isinstance(plugin, type) else plugin
             loaded.add(build_plugin(definition, own_instance=instance, source="registered by hand"))

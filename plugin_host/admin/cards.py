@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,9 +10,11 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 
 from core.admin.icons import FALLBACK, glyph
+from plugin_host.dependencies import dependant_plugins, required_plugins
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PluginState
 from plugin_host.registry import LoadedPlugins
+from plugin_host.services.dependencies import in_words
 from plugin_host.state import PluginStatus, TenantPlugin, TenantPlugins
 
 _LABELS: Final[Mapping[PluginStatus, tuple[str, str]]] = {
@@ -83,7 +85,7 @@ def plugin_card(plugin_id: str, plugins: TenantPlugins, *, may_manage: bool) -> 
         state_label=label,
         look=look,
         reason=_reason(plugin_id, entry, plugins.loaded),
-        steps=_steps(entry, status) if may_manage and entry is not None else (),
+        steps=_steps(entry, status, plugins) if may_manage and entry is not None else (),
         url=reverse("admin:plugin", args=[plugin_id]),
         state_url=reverse("admin:plugin_state", args=[plugin_id]),
     )
@@ -119,18 +121,47 @@ def _reason(plugin_id: str, entry: TenantPlugin | None, loaded: LoadedPlugins) -
     return ""
 
 
-def _steps(entry: TenantPlugin, status: PluginStatus) -> tuple[Step, ...]:
-    disable = Step(name="disable", label="Switch off")
+def _steps(entry: TenantPlugin, status: PluginStatus, plugins: TenantPlugins) -> tuple[Step, ...]:
     if entry.state is PluginState.ENABLED:
-        return (Step(name="pause", label="Pause"), disable)
+        return (Step(name="pause", label="Pause"), _disable(entry, plugins))
     if entry.state is PluginState.PAUSED:
-        return (Step(name="resume", label="Resume", is_primary=True), disable)
+        return (Step(name="resume", label="Resume", is_primary=True), _disable(entry, plugins))
     if status in (PluginStatus.BROKEN, PluginStatus.NEEDS_INSTALL):
         return ()
-    return (Step(name="enable", label="Switch on", is_primary=True),)
+    return (_enable(entry, plugins),)
 
 
-def about_facts(plugin: LoadedPlugin | None, entry: TenantPlugin | None) -> list[tuple[str, Any]]:
+def _enable(entry: TenantPlugin, plugins: TenantPlugins) -> Step:
+    required = required_plugins(plugins.loaded.plugins, entry.plugin_id)
+    off = [one for one in required if not _is_on(one, plugins)]
+    if off:
+        label = f"Switch on with {in_words([_name(one, plugins) for one in off])}"
+        return Step(name="enable_with_required", label=label, is_primary=True)
+    return Step(name="enable", label="Switch on", is_primary=True)
+
+
+def _disable(entry: TenantPlugin, plugins: TenantPlugins) -> Step:
+    dependants = dependant_plugins(plugins.loaded.plugins, entry.plugin_id)
+    on = [one for one in dependants if _is_on(one, plugins)]
+    if on:
+        label = f"Switch off with {in_words([_name(one, plugins) for one in on])}"
+        return Step(name="disable_with_dependants", label=label)
+    return Step(name="disable", label="Switch off")
+
+
+def _is_on(plugin_id: str, plugins: TenantPlugins) -> bool:
+    entry = plugins.get(plugin_id)
+    return entry is not None and entry.is_on
+
+
+def _name(plugin_id: str, plugins: TenantPlugins) -> str:
+    plugin = plugins.loaded.plugins.get(plugin_id)
+    return plugin.metadata.name if plugin is not None else plugin_id
+
+
+def about_facts(
+    plugin: LoadedPlugin | None, entry: TenantPlugin | None, *, needed_by: Sequence[str] = ()
+) -> list[tuple[str, Any]]:
     """Return the name and value of what else is worth knowing."""
     facts: list[tuple[str, Any]] = []
     if plugin is not None:
@@ -140,6 +171,7 @@ def about_facts(plugin: LoadedPlugin | None, entry: TenantPlugin | None) -> list
             ("Version", about.version),
             ("Author", about.author),
             ("Calls", ", ".join(about.hosts)),
+            ("Needed by", ", ".join(needed_by)),
             (
                 "Needs",
                 ", ".join(f"{need.plugin_id} {need.specifier}".strip() for need in about.requires_plugins),

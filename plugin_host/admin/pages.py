@@ -28,6 +28,7 @@ from plugin_host.admin.delivery_display import SHOWN, delivery_facts, shown_atte
 from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope
 from plugin_host.deliveries.replaying import replay_delivery
 from plugin_host.deliveries.selectors import deliveries, delivery_with_attempts
+from plugin_host.dependencies import dependant_plugins
 from plugin_host.hookspec import HookKind
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models import PluginConfigRevision
@@ -36,7 +37,9 @@ from plugin_host.registry import LoadFailure
 from plugin_host.schemas import schema_defaults
 from plugin_host.services import (
     disable_plugin,
+    disable_with_dependants,
     enable_plugin,
+    enable_with_required,
     pause_plugin,
     restore_config,
     resume_plugin,
@@ -53,7 +56,9 @@ SHOWN_REVISIONS: Final = 20
 # What the buttons of a plugin ask for, and what is said afterwards.
 _STEPS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
     "enable": (enable_plugin, "is on"),
+    "enable_with_required": (enable_with_required, "is on, and so is all that it needs"),
     "disable": (disable_plugin, "is off; its configuration and secrets are kept"),
+    "disable_with_dependants": (disable_with_dependants, "is off, and so is all that needs it"),
     "pause": (pause_plugin, "is paused; what it is owed waits"),
     "resume": (resume_plugin, "runs again"),
     "fail_open": (partial(set_fail_open, fail_open=True), "lets operations through when its gates fail"),
@@ -151,7 +156,11 @@ def plugin_overview(request: HttpRequest, plugin_id: str) -> HttpResponse:
     context = {
         "problems": [{"stage": one.stage, "message": one.message} for one in problems],
         "traceback": traceback,
-        "facts": about_facts(view.loaded, view.entry),
+        "facts": about_facts(
+            view.loaded,
+            view.entry,
+            needed_by=dependant_plugins(plugins_in_scope().loaded.plugins, plugin_id),
+        ),
         "hooks": hooks,
         "has_gates": any(hook["kind"] == HookKind.GATE.value for hook in hooks) and view.may_manage,
         "fail_open": view.entry is not None and view.entry.fail_open,

@@ -76,6 +76,7 @@ PLUGIN_DETAILS: Final = answer_schema(
         "hosts": {"type": "array", "items": _TEXT},
         "requires_core": _TEXT,
         "requires_plugins": {"type": "array", "items": _TEXT},
+        "required_by": {"type": "array", "items": _TEXT},
         "config_schema": _OBJECT_OR_NONE,
         "secrets_schema": _OBJECT_OR_NONE,
     }

@@ -45,7 +45,9 @@ from plugin_host.selectors.plugins import (
 from plugin_host.services import (
     delete_secret,
     disable_plugin,
+    disable_with_dependants,
     enable_plugin,
+    enable_with_required,
     pause_plugin,
     resume_plugin,
     save_config,
@@ -56,6 +58,8 @@ from plugin_host.services import (
 
 PAUSE: Final = Body(object_schema({"reason": {**TEXT, "maxLength": 500}, "until": MOMENT}))
 NOTHING: Final = Body(object_schema({}))
+ENABLE: Final = Body(object_schema({"with_required": FLAG}))
+DISABLE: Final = Body(object_schema({"with_dependants": FLAG}))
 PLUGIN_CHANGE: Final = Body(object_schema({"fail_open": FLAG}, required=("fail_open",)))
 SETTINGS_CHANGE: Final = Body({"type": "object"})
 SECRET_VALUE: Final = Body(object_schema({"value": TEXT}, required=("value",)))
@@ -96,11 +100,16 @@ class EnableView(ApiView):
     """Switching a plugin on."""
 
     @extend_schema(
-        tags=_TAGS, summary="Switch a plugin on", request=NOTHING.openapi, responses={200: PLUGIN_DETAILS}
+        tags=_TAGS,
+        summary="Switch a plugin on; with_required: together with what it needs, all or nothing",
+        request=ENABLE.openapi,
+        responses={200: PLUGIN_DETAILS},
     )
     def post(self, request: Request, plugin_id: str) -> Response:
-        NOTHING.read(request)
-        enable_plugin(plugin_id)
+        if ENABLE.read(request).get("with_required", False):
+            enable_with_required(plugin_id)
+        else:
+            enable_plugin(plugin_id)
         return Response(plugin_details(plugin_id))
 
 
@@ -109,13 +118,15 @@ class DisableView(ApiView):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Switch a plugin off; configuration and secrets are kept",
-        request=NOTHING.openapi,
+        summary="Switch a plugin off; configuration and secrets are kept; with_dependants: with what needs it",
+        request=DISABLE.openapi,
         responses={200: PLUGIN_DETAILS},
     )
     def post(self, request: Request, plugin_id: str) -> Response:
-        NOTHING.read(request)
-        disable_plugin(plugin_id)
+        if DISABLE.read(request).get("with_dependants", False):
+            disable_with_dependants(plugin_id)
+        else:
+            disable_plugin(plugin_id)
         return Response(plugin_details(plugin_id))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +69,7 @@ class _Builder:
     on_failure: OnFailure
     _prefixes: dict[str, str] = field(default_factory=dict)
     _nav_ids: dict[str, str] = field(default_factory=dict)
+    _circles: dict[str, list[str]] = field(default_factory=dict)
     _stage: str = "metadata"
 
     def defined(self, configs: Iterable[PluginAppConfig]) -> list[_Defined]:
@@ -97,7 +98,12 @@ class _Builder:
                     if requirement.plugin_id != plugin.id
                 )
             ]
-            # A circle: each of them misses another one, which its requirement says.
+            if not ready:
+                requirements = {
+                    plugin.id: [one.plugin_id for one in plugin.definition.metadata.requires_plugins]
+                    for plugin in waiting.values()
+                }
+                self._circles = {one: circle for one in waiting if (circle := circle_of(one, requirements))}
             for plugin in ready or list(waiting.values()):
                 del waiting[plugin.id]
                 yield plugin
@@ -108,7 +114,18 @@ class _Builder:
         with self._isolated(config, definition):
             self._at(config, "dependency")
             versions = {one.id: one.metadata.parsed_version for one in self.loaded.plugins.values()}
-            if problems := definition.metadata.requirement_problems(versions):
+            needs = [requirement.plugin_id for requirement in definition.metadata.requires_plugins]
+            circle = [plugin.id, plugin.id] if plugin.id in needs else self._circles.get(plugin.id)
+            if circle is not None:
+                raise _problem(
+                    plugin.id,
+                    "dependency",
+                    "requires_plugins",
+                    f"Plugins need each other in a circle ({' -> '.join(circle)}), so none of them can be loaded "
+                    "first: take one of the requirements out.",
+                )
+            failed = self.loaded.failures
+            if problems := definition.metadata.requirement_problems(versions, failed=failed):
                 raise PluginLoadError(plugin.id, problems)
             built = build_plugin(
                 definition,
@@ -188,6 +205,20 @@ class _Builder:
             )
             self.loaded.failures[failure.name] = failure
             self.on_failure(config.candidate, failure)
+
+
+def circle_of(plugin_id: str, requirements: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the way from a plugin through what it requires back to itself, or nothing where there is none."""
+
+    def way(current: str, seen: frozenset[str]) -> list[str]:
+        for required in requirements.get(current, ()):
+            if required == plugin_id:
+                return [current, plugin_id]
+            if required not in seen and (rest := way(required, seen | {required})):
+                return [current, *rest]
+        return []
+
+    return way(plugin_id, frozenset({plugin_id}))
 
 
 def define_config(config: PluginAppConfig) -> PluginDefinition:

@@ -8,6 +8,7 @@ from typing import Any
 from core.errors import FieldError
 from core.scope import require_tenant
 from core.selectors.content_state import timestamp
+from plugin_host.dependencies import dependant_plugins
 from plugin_host.errors import LoadProblem
 from plugin_host.hookspec import ACTION_LIMIT_SECONDS
 from plugin_host.loading.plugin import LoadedPlugin
@@ -126,6 +127,7 @@ def added_by(plugin: LoadedPlugin) -> dict[str, Any]:
         "hosts": list(plugin.metadata.hosts),
         "requires_core": str(plugin.metadata.requires_core),
         "requires_plugins": [f"{one.plugin_id}{one.specifier}" for one in plugin.metadata.requires_plugins],
+        "required_by": sorted(dependant_plugins(loaded_plugins().plugins, plugin.id)),
         "config_schema": plugin.metadata.config_schema,
         "secrets_schema": plugin.metadata.secrets_schema,
     }
@@ -257,6 +259,7 @@ def _nothing_added() -> dict[str, Any]:
         "hosts": [],
         "requires_core": "",
         "requires_plugins": [],
+        "required_by": [],
         "config_schema": None,
         "secrets_schema": None,
     }

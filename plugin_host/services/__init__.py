@@ -5,7 +5,9 @@ from plugin_host.services.platform import save_platform_config, save_platform_se
 from plugin_host.services.secrets import delete_secret, save_secrets, set_secret
 from plugin_host.services.states import (
     disable_plugin,
+    disable_with_dependants,
     enable_plugin,
+    enable_with_required,
     pause_plugin,
     resume_plugin,
     set_fail_open,
@@ -14,7 +16,9 @@ from plugin_host.services.states import (
 __all__ = [
     "delete_secret",
     "disable_plugin",
+    "disable_with_dependants",
     "enable_plugin",
+    "enable_with_required",
     "pause_plugin",
     "restore_config",
     "resume_plugin",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from core.actors import Actor, authorize
@@ -98,8 +99,13 @@ def probe_soon(change: PluginChange) -> None:
 
 
 @contextmanager
-def changing_plugin(plugin_id: str, *, now: datetime | None = None) -> Iterator[PluginChange]:
+def changing_plugin(
+    plugin_id: str, *, switches: bool = False, now: datetime | None = None
+) -> Iterator[PluginChange]:
     """Change a plugin of the tenant in scope inside the block, in one transaction.
+
+    Args:
+        switches: Whether it is switched on or off, on which other plugins may depend.
 
     Raises:
         Forbidden: The actor in scope may not manage plugins.
@@ -111,6 +117,8 @@ def changing_plugin(plugin_id: str, *, now: datetime | None = None) -> Iterator[
     plugin = loaded_plugins().plugins.get(plugin_id)
     try:
         with transaction.atomic():
+            if switches:
+                lock_states()
             row = _locked_row(plugin_id, is_known=plugin is not None)
             change = PluginChange(
                 plugin_id=plugin_id, plugin=plugin, row=row, actor=actor, now=now or timezone.now()
@@ -126,6 +134,17 @@ def changing_plugin(plugin_id: str, *, now: datetime | None = None) -> Iterator[
         # What was read inside the transaction never came true.
         forget_tenant_plugins(tenant_id)
         raise
+
+
+def lock_states() -> None:
+    """Have one transaction at a time switch plugins of the tenant in scope.
+
+    Taken before any row is locked. Otherwise one could switch a plugin off while another, which does not see that
+    yet, switches on what needs it.
+    """
+    digest = hashlib.blake2b(f"plugin states {require_tenant().tenant_id}".encode(), digest_size=8).digest()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(digest, "big", signed=True)])
 
 
 def _locked_row(plugin_id: str, *, is_known: bool) -> PluginSettings:

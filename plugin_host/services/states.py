@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
+from django.db import transaction
+
+from core.actors import authorize
 from core.errors import Conflict, FieldError, Invalid
+from core.scope import current_actor, require_tenant
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.breaker import PluginBreaker
 from plugin_host.models.settings import PluginSettings, PluginState
 from plugin_host.registry import loaded_plugins
-from plugin_host.services.changing import changing_plugin, end_pause
-from plugin_host.state import applied_migrations, faults_if_on, unapplied_migrations
+from plugin_host.services.changing import changing_plugin, end_pause, lock_states
+from plugin_host.services.dependencies import (
+    DependantPluginsOn,
+    RequiredPluginsOff,
+    dependant_plugins_on,
+    required_plugins_off,
+)
+from plugin_host.state import applied_migrations, faults_if_on, forget_tenant_plugins, unapplied_migrations
 
 
 def enable_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSettings:
@@ -21,19 +32,36 @@ def enable_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSetti
 
     Raises:
         NotFound: There is no such plugin, or it could not be loaded; the message says why.
+        RequiredPluginsOff: It needs plugins that are off; see `enable_with_required`.
         Conflict: It is paused, or its migrations were not run.
         Invalid: Configuration or secrets are missing or wrong: pointers `/config/…` and `/secrets/…`.
     """
-    with changing_plugin(plugin_id, now=now) as change:
+    with changing_plugin(plugin_id, switches=True, now=now) as change:
         row = change.row
         if row.state == PluginState.ENABLED:
             return row
         if row.state == PluginState.PAUSED:
             raise Conflict(f"Plugin {plugin_id} is paused: resume it.", code="plugin_paused")
-        _require_able(loaded_plugins().get(plugin_id), row)
+        plugin = loaded_plugins().get(plugin_id)
+        if off := required_plugins_off(plugin_id):
+            raise RequiredPluginsOff(plugin_id, off)
+        _require_able(plugin, row)
         row.state = PluginState.ENABLED
         change.note("plugin.enabled", event="plugin.enabled")
         return row
+
+
+def enable_with_required(plugin_id: str, *, now: datetime | None = None) -> list[PluginSettings]:
+    """Switch a plugin on together with all that it needs and is off, those that others need first; all or nothing.
+
+    Returns:
+        What was switched on, in that order, the plugin itself last.
+
+    Raises:
+        NotFound, Conflict, Invalid: One of them cannot be switched on; the message names it. See `enable_plugin`.
+    """
+    with _all_or_nothing():
+        return [enable_plugin(one, now=now) for one in (*required_plugins_off(plugin_id), plugin_id)]
 
 
 def disable_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSettings:
@@ -41,17 +69,33 @@ def disable_plugin(plugin_id: str, *, now: datetime | None = None) -> PluginSett
 
     Raises:
         NotFound: There is no such plugin.
+        DependantPluginsOn: Others need it that are on; see `disable_with_dependants`.
     """
-    with changing_plugin(plugin_id, now=now) as change:
+    with changing_plugin(plugin_id, switches=True, now=now) as change:
         row = change.row
         if row.state == PluginState.DISABLED:
             return row
+        if on := dependant_plugins_on(plugin_id):
+            raise DependantPluginsOn(plugin_id, on)
         was_on = change.is_on
         row.state = PluginState.DISABLED
         end_pause(row)
         _forget_trouble(plugin_id)
         change.note("plugin.disabled", event="plugin.disabled" if was_on else None)
         return row
+
+
+def disable_with_dependants(plugin_id: str, *, now: datetime | None = None) -> list[PluginSettings]:
+    """Switch a plugin off together with all that needs it and is on, those that nothing needs first; all or nothing.
+
+    Returns:
+        What was switched off, in that order, the plugin itself last.
+
+    Raises:
+        NotFound: There is no such plugin.
+    """
+    with _all_or_nothing():
+        return [disable_plugin(one, now=now) for one in (*dependant_plugins_on(plugin_id), plugin_id)]
 
 
 def pause_plugin(
@@ -121,6 +165,20 @@ def set_fail_open(plugin_id: str, fail_open: bool, *, now: datetime | None = Non
             change.row.fail_open = fail_open
             change.note("plugin.fail_open_changed", detail={"fail_open": fail_open})
         return change.row
+
+
+@contextmanager
+def _all_or_nothing() -> Iterator[None]:
+    tenant_id = require_tenant().tenant_id
+    authorize(current_actor(), "plugin.manage")
+    try:
+        with transaction.atomic():
+            lock_states()
+            yield
+    except BaseException:
+        # What was read inside the transaction never came true.
+        forget_tenant_plugins(tenant_id)
+        raise
 
 
 def _require_able(plugin: LoadedPlugin, row: PluginSettings) -> None:

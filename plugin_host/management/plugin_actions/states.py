@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -12,7 +13,15 @@ from django.utils import timezone
 from core.errors import Invalid
 from plugin_host.management.plugin_actions.base import Options, PluginAction
 from plugin_host.management.tenants import add_tenant_arguments
-from plugin_host.services import disable_plugin, enable_plugin, pause_plugin, resume_plugin
+from plugin_host.models.settings import PluginSettings
+from plugin_host.services import (
+    disable_plugin,
+    disable_with_dependants,
+    enable_plugin,
+    enable_with_required,
+    pause_plugin,
+    resume_plugin,
+)
 
 _TIME: Final = re.compile(r"(\d+)([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -23,21 +32,51 @@ class _StateAction(PluginAction):
         parser.add_argument("plugin", metavar="PLUGIN")
         add_tenant_arguments(parser)
 
+    def _say_others(self, switched: Sequence[PluginSettings], how: str) -> None:
+        for row in switched[:-1]:
+            self.stdout.write(f"{row.plugin_id} is {how} as well.")
+
 
 class EnableAction(_StateAction):
     name = "enable"
     help = "switch a plugin on"
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--with-required", action="store_true", help="together with the plugins that it needs"
+        )
+
     def run(self, options: Options) -> None:
-        self.for_each(options, enable_plugin, "is on")
+        if not options["with_required"]:
+            self.for_each(options, enable_plugin, "is on")
+            return
+
+        def enable(plugin_id: str) -> None:
+            self._say_others(enable_with_required(plugin_id), "on")
+
+        self.for_each(options, enable, "is on")
 
 
 class DisableAction(_StateAction):
     name = "disable"
     help = "switch a plugin off; configuration and secrets are kept"
 
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--with-dependants", action="store_true", help="together with the plugins that need it"
+        )
+
     def run(self, options: Options) -> None:
-        self.for_each(options, disable_plugin, "is off")
+        if not options["with_dependants"]:
+            self.for_each(options, disable_plugin, "is off")
+            return
+
+        def disable(plugin_id: str) -> None:
+            self._say_others(disable_with_dependants(plugin_id), "off")
+
+        self.for_each(options, disable, "is off")
 
 
 class PauseAction(_StateAction):
