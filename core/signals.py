@@ -6,7 +6,8 @@ it is. Whatever a receiver changes is validated afterwards like the caller's own
 
 `command_completed` and `event_recorded` are sent inside the transaction that writes the change: what a receiver
 writes commits or vanishes with it, and raising undoes all of it. Receivers must not wait for anything but the
-database there. `command_failed` is sent after that transaction has been undone.
+database there. `command_failed` is sent after that transaction has been undone. `tenant_changed` is sent inside the
+transaction too, in the tenant's scope, when its time zone or its hosts are others than before.
 """
 
 from __future__ import annotations
@@ -86,3 +87,6 @@ before_event = DirectSignal()
 
 # event: core.models.Event, already stored.
 event_recorded = DirectSignal()
+
+# tenant_id: UUID.
+tenant_changed = DirectSignal()

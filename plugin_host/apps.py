@@ -27,6 +27,7 @@ class PluginHostConfig(AppConfig):
         from plugin_host.dispatch import receivers  # noqa: F401  # importing it connects the signals
         from plugin_host.runtime import set_backend
         from plugin_host.runtime_backend import DatabaseBackend
+        from plugin_host.scheduling import receivers as schedule_receivers  # noqa: F401  # the same
 
         set_backend(DatabaseBackend())
         set_exchange(Exchange(PluginDirectory()))

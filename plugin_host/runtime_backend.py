@@ -11,6 +11,7 @@ from core.scope import require_tenant
 from plugin_host.hooks.seo_metrics import SEOMetricsPayload
 from plugin_host.models.delivery import DeliveryAttempt
 from plugin_host.models.runtime import OnceKey, StoreEntry
+from plugin_host.models.schedule import ScheduledAttempt
 from plugin_host.runtime_state import PluginRun
 
 
@@ -24,7 +25,11 @@ class DatabaseBackend:
         return bool(OnceKey.objects.filter(pk=row.pk).exists())
 
     def progress(self, run: PluginRun, done: int, total: int | None) -> None:
-        """Write how far the delivery's attempt has come; outside of deliveries nobody looks."""
+        """Write how far the attempt at a delivery or a scheduled run has come; elsewhere nobody looks."""
+        if run.execution_id is not None:
+            ScheduledAttempt.objects.filter(pk=run.execution_id, finished_at=None).update(
+                progress_done=done, progress_total=total
+            )
         if run.delivery_id is None:
             return
         DeliveryAttempt.objects.filter(

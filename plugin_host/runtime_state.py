@@ -70,6 +70,7 @@ class PluginRun:
         config: Platform and tenant configuration, merged; schema defaults need not be in it.
         hook: The hook, or `route`, `page`, `initialize` and so on.
         delivery_id: The delivery that is being made, where there is one.
+        execution_id: The attempt at a scheduled run, where there is one.
         correlation_id: Ties together everything that one request or task sets off.
         once_scope: What `once(key)` is single within; the delivery where it is empty.
     """
@@ -81,6 +82,7 @@ class PluginRun:
     secrets: Secrets | None = None
     hook: str = ""
     delivery_id: UUID | None = None
+    execution_id: UUID | None = None
     correlation_id: UUID | None = None
     once_scope: str = ""
 
@@ -101,6 +103,7 @@ def plugin_run(run: PluginRun) -> Iterator[PluginRun]:
             hook=run.hook,
             correlation_id=run.correlation_id,
             delivery=run.delivery_id,
+            execution=run.execution_id,
             redact=run.secrets._revealed() if run.secrets is not None else (),
         ):
             yield run

@@ -113,6 +113,7 @@ class TenantPlugin:
         hook: str = "",
         tenant_slug: str = "",
         delivery_id: UUID | None = None,
+        execution_id: UUID | None = None,
         correlation_id: UUID | None = None,
         once_scope: str = "",
     ) -> PluginRun:
@@ -125,6 +126,7 @@ class TenantPlugin:
             secrets=self.secrets,
             hook=hook,
             delivery_id=delivery_id,
+            execution_id=execution_id,
             correlation_id=correlation_id,
             once_scope=once_scope,
         )

@@ -84,8 +84,8 @@ def finish_attempts(results: Sequence[AttemptResult]) -> set[UUID]:
         "reasons": [result.outcome_reason for result in results],
         "waits": [result.wait_seconds for result in results],
         "failures": [int(result.counts_as_failure) for result in results],
-        "errors": [_storable(result.error) for result in results],
-        "logs": [_log_text(result.log) for result in results],
+        "errors": [storable(result.error) for result in results],
+        "logs": [log_text(result.log) for result in results],
     }
     with platform_scope(PlatformWork.DELIVERY_DISPATCH), connection.cursor() as cursor:
         cursor.execute(_FINISH, parameters)
@@ -168,21 +168,23 @@ def count_due() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _log_text(lines: Sequence[LogLine]) -> str:
+def log_text(lines: Sequence[LogLine]) -> str:
+    """Return log lines as the JSON that stands in an attempt."""
     return json.dumps(
         [
             {
                 "at": line.at.isoformat(),
                 "level": line.level,
                 "logger": line.logger,
-                "message": _storable(line.message, MAX_LINE_CHARACTERS),
+                "message": storable(line.message, MAX_LINE_CHARACTERS),
             }
             for line in lines
         ]
     )
 
 
-def _storable(text: str, limit: int = MAX_ERROR_CHARACTERS) -> str:
+def storable(text: str, limit: int = MAX_ERROR_CHARACTERS) -> str:
+    """Return a text as PostgreSQL can keep it, cut to a length."""
     # PostgreSQL stores neither NUL nor half a surrogate pair, and a hook may raise or log either.
     return text[:limit].replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
 

@@ -14,6 +14,7 @@ from core.selectors.content_document import content_document
 from core.selectors.content_state import state_of_event, timestamp
 from plugin_host.context import EventType, HookContext, RecordEvent
 from plugin_host.hooks.commands import Command
+from plugin_host.scheduling.task_documents import result_of_document, task_of_document
 
 HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -32,7 +33,9 @@ LIFECYCLE_HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 # What is recorded for the plugins that handle it, and is no part of the tenant's log.
-OWN_HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType({"command.completed": "dvp_after_command"})
+OWN_HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
+    {"command.completed": "dvp_after_command", "task.completed": "dvp_task_completed"}
+)
 LOG_HOOK: Final = "dvp_after_event_publish"
 
 
@@ -88,6 +91,9 @@ def event_arguments(hook: str, event: Event, context: HookContext) -> tuple[Any,
         return (context, metadata | event.payload)
     if hook == "dvp_after_command":
         return (context, *_command_and_result(event))
+    if hook == "dvp_task_completed":
+        payload = event.payload
+        return (context, task_of_document(payload["task"]), result_of_document(payload["result"]))
     state = state_of_event(event)
     content = content_document(state)
     if event.type == EventType.RECORD_UPDATED:

@@ -5,6 +5,7 @@ from plugin_host.models.breaker import PluginBreaker
 from plugin_host.models.delivery import Delivery, DeliveryAttempt, DeliveryHistory
 from plugin_host.models.plugin_model import PluginModel
 from plugin_host.models.runtime import OnceKey, StoreEntry
+from plugin_host.models.schedule import ScheduledAttempt, ScheduledItem, ScheduledRun
 from plugin_host.models.secret import PluginSecret, TenantDataKey
 from plugin_host.models.settings import (
     PlatformPluginSettings,
@@ -25,6 +26,9 @@ __all__ = [
     "PluginSecret",
     "PluginSettings",
     "PluginState",
+    "ScheduledAttempt",
+    "ScheduledItem",
+    "ScheduledRun",
     "StoreEntry",
     "TenantDataKey",
     "TenantRelation",

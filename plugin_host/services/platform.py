@@ -18,6 +18,7 @@ from core.scope import current_actor, current_scope, platform_scope
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PlatformPluginSettings
 from plugin_host.registry import loaded_plugins
+from plugin_host.scheduling.definitions import want_definitions
 from plugin_host.schemas import config_errors
 from plugin_host.services.configuration import merged_config, unknown_keys, unstorable_values
 from plugin_host.state import announce_plugin_change, environment_reference, forget_tenant_plugins, resolved
@@ -122,6 +123,7 @@ def _changed(
                 row.save()
                 _audit(action, plugin)
                 announce_plugin_change(None)
+                want_definitions(plugin_id)
             return row
     except BaseException:
         forget_tenant_plugins()

@@ -166,7 +166,7 @@ def hook_caller(tenant: Tenant) -> RunHook:
                 with plugin_run(run):
                     answer = handler.call(context, *arguments)
                     if inspect.isawaitable(answer):
-                        answer = _run_apart(_awaited(answer))
+                        answer = run_apart(_awaited(answer))
             return answer
 
     return call
@@ -194,7 +194,7 @@ def deliver_all(tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]:
         finish_attempts(
             [given_back(other, "", wait_seconds=_LATER_SECONDS) for other in claimed if other not in own]
         )
-        results = _run_apart(_run_deliveries(own)) if own else []
+        results = run_apart(_run_deliveries(own)) if own else []
         finish_attempts(results)
         runs += [_as_run(delivery, result) for delivery, result in zip(own, results, strict=True)]
     return runs
@@ -228,7 +228,7 @@ async def _awaited(answer: Any) -> Any:
     return await answer
 
 
-def _run_apart[T](work: Coroutine[Any, Any, T]) -> T:
+def run_apart[T](work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on a thread of its own: the test itself may run on an event loop."""
     outcome: list[T] = []
     failure: list[BaseException] = []

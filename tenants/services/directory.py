@@ -17,6 +17,7 @@ from core.models import PlatformAuditEntry
 from core.platform_work import PlatformWork
 from core.scope import current_actor, current_scope, platform_scope, require_tenant
 from core.services.audit import record_audit
+from core.signals import tenant_changed
 from tenants.models import Domain, Plan, Tenant, TenantStatus
 from tenants.selectors.hosts import announce_host, announce_hosts_of, is_platform_host
 from tenants.site_directory import announce_site_change
@@ -97,6 +98,8 @@ def update_tenant(*, changes: dict[str, str]) -> Tenant:
             summary=tenant.name,
             detail={"changed": sorted(changes)},
         )
+        if "time_zone" in changes:
+            tenant_changed.send(sender=Tenant, tenant_id=tenant.pk)
     return tenant
 
 
@@ -115,6 +118,7 @@ def add_domain(*, host: str, is_primary: bool = False) -> Domain:
         _insert_domain(domain)
         _announce_domains(domain.host)
         record_audit(action="domain.added", target_type="domain", target_id=domain.pk, summary=domain.host)
+        tenant_changed.send(sender=Tenant, tenant_id=_tenant_in_scope())
     return domain
 
 
@@ -138,6 +142,7 @@ def remove_domain(*, host: str) -> None:
             assert oldest is not None  # it was not the only one
             Domain.objects.filter(pk=oldest.pk).update(is_primary=True)
         record_audit(action="domain.removed", target_type="domain", summary=domain.host)
+        tenant_changed.send(sender=Tenant, tenant_id=_tenant_in_scope())
 
 
 def _announce_domains(host: str) -> None:

@@ -1,0 +1,151 @@
+"""Scheduled work in tests: what the clock and a worker do, in the test's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from core.actors import system_actor
+from core.scope import tenant_scope
+from plugin_host.models.schedule import RunStatus, ScheduledRun
+from plugin_host.scheduling.claiming import ClaimedRun, claim_runs
+from plugin_host.scheduling.due import make_due
+from plugin_host.scheduling.finishing import RunResult, finish_runs
+from plugin_host.scheduling.kinds import DEFINITIONS
+from plugin_host.scheduling.running import given_back
+from plugin_host.scheduling.services import item_named, run_item_now
+from plugin_host.scheduling.source import run_scheduled
+from plugin_host.scheduling.tasks import TASK
+from plugin_host.testing.host import run_apart
+from plugin_host.worker.source import ClaimLimits, ClaimRequest
+from tenants.models import Tenant
+
+_ACTOR = system_actor("tests")
+_BATCH = 32
+# What other tests have left open must not be run here, and not be looked at again either.
+_LATER_SECONDS = 86_400.0
+
+
+class RunTask(Protocol):
+    def __call__(self, task_id: str) -> TaskRun: ...
+
+
+class RunDue(Protocol):
+    def __call__(self, *, now: datetime | None = None, waiting: bool = False) -> list[TaskRun]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRun:
+    """How one attempt at a scheduled item ended.
+
+    Args:
+        item_id: The task's, or the check's.
+        ended: `done`, `done_with_errors`, `skipped` or `dead`; empty where it is tried again.
+        reason: Why it was skipped or is dead.
+        data: What the task gave back.
+        log: The lines that were written meanwhile.
+    """
+
+    id: UUID
+    kind: str
+    item_id: str
+    target: str
+    execution_id: UUID
+    scheduled_time: datetime
+    attempt: int
+    ended: str
+    reason: str
+    error: str
+    data: Mapping[str, Any]
+    wait_seconds: float
+    log: tuple[str, ...]
+
+
+def run_task(tenant: Tenant, task_id: str) -> TaskRun:
+    """Make one attempt at a task, as "run now" does, and return how it ended."""
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=_ACTOR):
+        learn_definitions(tenant)
+        run = run_item_now(item_named(TASK, task_id))
+    return next(one for one in run_waiting(tenant) if one.id == run.pk)
+
+
+def run_due(tenant: Tenant, *, now: datetime | None = None, waiting: bool = False) -> list[TaskRun]:
+    """Make the tenant's items due at `now` and run all that waits, until nothing does; return the attempts.
+
+    Args:
+        waiting: Make those due first that wait for another try.
+    """
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=_ACTOR):
+        learn_definitions(tenant)
+        if waiting:
+            ScheduledRun.objects.filter(status=RunStatus.PENDING).update(next_attempt_at=Now())
+        make_due(now=now)
+    return run_waiting(tenant)
+
+
+def learn_definitions(tenant: Tenant) -> None:
+    """Ask the tenant's plugins what there is to schedule, where something has changed."""
+    run_waiting(tenant, kinds=(DEFINITIONS,))
+
+
+def run_waiting(tenant: Tenant, *, kinds: tuple[str, ...] = ()) -> list[TaskRun]:
+    """Run what waits for a worker until nothing does; only some kinds where they are named."""
+    made: list[TaskRun] = []
+    while claimed := _claim():
+        own = [run for run in claimed if run.tenant_id == tenant.pk and (not kinds or run.kind in kinds)]
+        others = [run for run in claimed if run not in own and run.tenant_id != tenant.pk]
+        later = [run for run in claimed if run.tenant_id == tenant.pk and run not in own]
+        finish_runs(
+            [
+                *(given_back(run, "", wait_seconds=_LATER_SECONDS) for run in others),
+                *(given_back(run, "") for run in later),
+            ]
+        )
+        results = run_apart(_run_all(own)) if own else []
+        finish_runs(results)
+        made += [_as_task_run(result) for result in results]
+        if not own and later:
+            break
+    return made
+
+
+def _claim() -> list[ClaimedRun]:
+    return claim_runs(
+        ClaimRequest(
+            limit=_BATCH,
+            worker="tests",
+            lease_seconds=60.0,
+            running=[],
+            slow=[],
+            limits=ClaimLimits(per_tenant=_BATCH, per_plugin=_BATCH, per_slow_plugin=_BATCH),
+            with_suspect=True,
+        )
+    )
+
+
+async def _run_all(runs: list[ClaimedRun]) -> list[RunResult]:
+    return [await run_scheduled(run) for run in runs]
+
+
+def _as_task_run(result: RunResult) -> TaskRun:
+    run = result.run
+    return TaskRun(
+        id=run.id,
+        kind=run.kind,
+        item_id=run.item_id,
+        target=run.target,
+        execution_id=run.token,
+        scheduled_time=run.slot,
+        attempt=run.attempt,
+        ended=result.outcome.value if result.outcome is not None else "",
+        reason=result.outcome_reason,
+        error=result.error,
+        data=result.data or {},
+        wait_seconds=result.wait_seconds,
+        log=tuple(line.message for line in result.log),
+    )
