@@ -59,16 +59,16 @@ note_progress(settings.REDIS_URL, settings.DATABASE_ROLE_PREFIX)
 
 @signals.worker_process_init.connect
 def begin_dispatching(**kwargs: Any) -> None:
-    """Begin to make deliveries in a worker's process."""
+    """Begin to make deliveries and scheduled runs in a worker's process."""
     # Not above: Django's apps are ready only when a worker's process begins.
-    from plugin_host.worker.process import start_dispatcher
+    from plugin_host.worker.process import start_dispatchers
 
-    start_dispatcher()
+    start_dispatchers()
 
 
 @signals.worker_process_shutdown.connect
 def end_dispatching(**kwargs: Any) -> None:
     """Let running hooks end, and give the rest back."""
-    from plugin_host.worker.process import stop_dispatcher
+    from plugin_host.worker.process import stop_dispatchers
 
-    stop_dispatcher()
+    stop_dispatchers()

@@ -48,6 +48,8 @@ SERVICE_URLS: str = env.str("SERVICE_URLS", default="")
 # How many hooks one worker process runs beside each other, and after how long a silence its work is given to others.
 DELIVERY_SLOTS = env.int("DELIVERY_SLOTS", default=32)
 DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", default=25)
+# How many scheduled tasks and health checks one worker process runs beside each other.
+SCHEDULE_SLOTS = env.int("SCHEDULE_SLOTS", default=8)
 
 # From how many runs in a row on the breaker pauses a plugin for a tenant (0: never), and for how long.
 BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)

@@ -33,6 +33,13 @@ SCHEDULES: Final = (
         description="Due retries, leases of lost processes, lost doorbells.",
     ),
     Schedule(
+        name="tenantry: run what is due",
+        task="plugin_host.tasks.run_due",
+        every_seconds=5,
+        expires_seconds=10,
+        description="Scheduled tasks and health checks of plugins.",
+    ),
+    Schedule(
         name="tenantry: clean up sign-ins",
         task="tenants.tasks.clean_up",
         every_seconds=3600,

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from plugin_host.worker.process import sweep_deliveries, wake_dispatcher
+from plugin_host.worker import process
 
 
 @shared_task(name="plugin_host.tasks.dispatch", ignore_result=True)
 def dispatch() -> None:
-    """The doorbell: there may be deliveries to make."""
-    wake_dispatcher()
+    """The doorbell: there may be deliveries or scheduled runs to make."""
+    process.wake_dispatchers()
 
 
 @shared_task(name="plugin_host.tasks.sweep", ignore_result=True)
 def sweep() -> None:
     """Find what fell through: leases of lost processes, due retries, work whose bell nobody heard."""
-    sweep_deliveries()
+    process.sweep()
+
+
+@shared_task(name="plugin_host.tasks.run_due", ignore_result=True)
+def run_due() -> None:
+    """The clock's tick: make runs of all tasks and checks whose time has come."""
+    process.tick()

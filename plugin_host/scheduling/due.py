@@ -213,7 +213,7 @@ _TAKE_FROM_THE_FUTURE = f"""
 SELECT {_ITEM_COLUMNS}
 FROM plugin_host_scheduleditem i
 JOIN tenants_tenant t ON t.id = i.tenant_id
-WHERE i.next_run_at IS NOT NULL AND i.planned_at > coalesce(%(now)s::timestamptz, now()) 
+WHERE i.next_run_at IS NOT NULL AND i.planned_at > coalesce(%(now)s::timestamptz, now())
       + make_interval(secs => %(tolerance)s)
 ORDER BY i.planned_at DESC
 LIMIT %(limit)s

@@ -42,6 +42,7 @@ schedule_runner: Final = HookRunner(
     before_call=refuse_in_transaction,
     after_run=tidy_connections,
     after_abandoned=connections.close_all,
+    max_stuck=HOOK_THREADS // 2,
 )
 _threads = ThreadPoolExecutor(_PREPARING_THREADS, thread_name_prefix="schedule")
 

@@ -18,6 +18,7 @@ from core.scope import tenant_scope
 from plugin_host.models.delivery import AttemptOutcome
 from plugin_host.models.schedule import RunOutcome
 from plugin_host.scheduling.claiming import ClaimedRun, claim_runs
+from plugin_host.scheduling.definitions import want_outdated_definitions
 from plugin_host.scheduling.finishing import RunResult, finish_runs, renew_run_leases
 from plugin_host.scheduling.kinds import item_kind
 from plugin_host.scheduling.running import failed, given_back, in_thread, prepare_run
@@ -43,9 +44,13 @@ class ScheduleSource:
     def __init__(self, slots: int) -> None:
         self._most_tasks = max(1, slots - _KEPT_FROM_TASKS)
         self._running: Counter[str] = Counter()
+        self._has_looked = False
 
     def claim(self, request: ClaimRequest) -> list[ClaimedRun]:
-        """Lease what is due."""
+        """Lease what is due; the first time, see to plugins that have another version than before."""
+        if not self._has_looked:
+            want_outdated_definitions()
+            self._has_looked = True
         return claim_runs(request, full_kinds=[TASK] if self._running[TASK] >= self._most_tasks else [])
 
     async def run(self, work: ClaimedRun) -> RunResult:
