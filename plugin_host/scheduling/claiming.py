@@ -142,8 +142,9 @@ WITH busy AS (
     LEFT JOIN plugin_settings s ON s.tenant_id = r.tenant_id AND s.plugin_id = r.plugin
     WHERE r.status = 'pending' AND r.next_attempt_at <= now()
       AND (r.crashes = 0 OR %(suspects)s > 0)
-      -- What is paused waits; when its time is up one run goes ahead as a probe.
-      AND (s.state IS DISTINCT FROM 'paused' OR s.paused_until <= now())
+      -- What is paused waits; when the breaker's time is up one run goes ahead as a probe.
+      AND (s.state IS DISTINCT FROM 'paused'
+           OR (s.paused_until <= now() AND (s.probe_until IS NULL OR s.probe_until <= now())))
       AND r.tenant_id <> ALL (%(full_tenants)s::uuid[])
       AND r.kind <> ALL (%(full_kinds)s::text[])
       AND NOT EXISTS (

@@ -19,6 +19,7 @@ from django.utils import timezone
 from core.logging import get_logger
 from core.platform_work import PlatformWork
 from core.scope import platform_scope, use_scope
+from plugin_host.breaker.conduct import Conduct
 from plugin_host.deliveries.doorbell import doorbell
 from plugin_host.errors import PluginError
 from plugin_host.loading.plugin import LoadedPlugin
@@ -236,6 +237,7 @@ def _result(run: ClaimedRun, prepared: PreparedRun, answers: _Answers) -> RunRes
             attempt_outcome=AttemptOutcome.DONE,
             outcome=RunOutcome.DONE,
             data={name: len(items) for name, items in answers.items.items()},
+            conduct=Conduct.GOOD,
         )
     error = "\n".join(answers.problems)
     logger.warning("Plugin %s cannot be scheduled as it says: %s", run.plugin, error)

@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from core.logging import LogLine
 from core.platform_work import PlatformWork
 from core.scope import platform_scope, tenant_scope
+from plugin_host.breaker.conduct import Conduct, PluginOutcome
 from plugin_host.deliveries.backoff import MAX_CRASHES
 from plugin_host.deliveries.finishing import log_text, storable
 from plugin_host.dispatch.binding import plugin_actor
@@ -23,6 +24,7 @@ from plugin_host.models.delivery import AttemptOutcome
 from plugin_host.models.schedule import RunOutcome
 from plugin_host.scheduling.claiming import ClaimedRun
 from plugin_host.scheduling.kinds import item_kind
+from plugin_host.services.breaker import note_outcomes
 from plugin_host.worker.source import Lease
 
 _LOST: Final = "The process that ran it went away: it was killed, crashed or lost the database."
@@ -41,6 +43,8 @@ class RunResult:
         error: What went wrong, for people; secrets are masked already.
         data: What the run gave back, as JSON.
         log: The lines written meanwhile.
+        conduct: What the attempt says of the plugin, for the breaker.
+        is_probe: Whether it was let through to see whether a paused plugin works again.
     """
 
     run: ClaimedRun
@@ -53,6 +57,8 @@ class RunResult:
     error: str = ""
     data: dict[str, Any] | None = None
     log: Sequence[LogLine] = field(default_factory=tuple)
+    conduct: Conduct = Conduct.UNKNOWN
+    is_probe: bool = False
 
     @property
     def id(self) -> UUID:
@@ -92,7 +98,19 @@ def finish_runs(results: Sequence[RunResult]) -> set[UUID]:
         for result in results:
             if result.run.id in taken:
                 _record(result)
+    note_outcomes(_outcome(result) for result in results if result.run.id in taken)
     return taken
+
+
+def _outcome(result: RunResult) -> PluginOutcome:
+    return PluginOutcome(
+        tenant_id=result.run.tenant_id,
+        plugin_id=result.run.plugin,
+        what=result.run.item_id,
+        conduct=result.conduct,
+        error=result.error,
+        is_probe=result.is_probe,
+    )
 
 
 def _record(result: RunResult) -> None:
@@ -123,11 +141,23 @@ def renew_run_leases(leases: Sequence[Lease], *, lease_seconds: float) -> None:
 def recover_lost_runs() -> list[UUID]:
     """Make runs due again whose process went away under them; return their ids.
 
-    One that took its process with it three times has failed for good: it would take the next as well.
+    One that took its process with it three times has failed for good: it would take the next as well. The breaker
+    hears of that.
     """
     with platform_scope(PlatformWork.SCHEDULES), connection.cursor() as cursor:
         cursor.execute(_RECOVER, {"max_crashes": MAX_CRASHES, "error": _LOST})
-        return [row[0] for row in cursor.fetchall()]
+        lost = cursor.fetchall()
+    note_outcomes(
+        PluginOutcome(
+            tenant_id=tenant_id,
+            plugin_id=plugin,
+            what=item_id,
+            conduct=Conduct.CRASHED if is_dead else Conduct.LOST,
+            error=_LOST,
+        )
+        for _, tenant_id, plugin, item_id, is_dead in lost
+    )
+    return [row[0] for row in lost]
 
 
 def count_due_runs() -> int:
@@ -177,20 +207,22 @@ SELECT id FROM taken
 
 _RECOVER = """
 WITH lost AS (
-    SELECT id, lease_token FROM plugin_host_scheduledrun
+    SELECT id, lease_token, item_id, tenant_id, plugin, crashes + 1 >= %(max_crashes)s AS is_dead
+    FROM plugin_host_scheduledrun
     WHERE status = 'running' AND lease_until < now() ORDER BY lease_until LIMIT 500
     FOR UPDATE SKIP LOCKED
 ), again AS (
     UPDATE plugin_host_scheduledrun r
-    SET status = CASE WHEN r.crashes + 1 >= %(max_crashes)s THEN 'ended' ELSE 'pending' END,
-        outcome = CASE WHEN r.crashes + 1 >= %(max_crashes)s THEN 'dead' ELSE '' END,
-        outcome_reason = CASE WHEN r.crashes + 1 >= %(max_crashes)s THEN 'crashes' ELSE '' END,
-        finished_at = CASE WHEN r.crashes + 1 >= %(max_crashes)s THEN now() END,
+    SET status = CASE WHEN lost.is_dead THEN 'ended' ELSE 'pending' END,
+        outcome = CASE WHEN lost.is_dead THEN 'dead' ELSE '' END,
+        outcome_reason = CASE WHEN lost.is_dead THEN 'crashes' ELSE '' END,
+        finished_at = CASE WHEN lost.is_dead THEN now() END,
         crashes = r.crashes + 1, lease_token = NULL, lease_until = NULL, next_attempt_at = now(), error = %(error)s
     FROM lost WHERE r.id = lost.id
 ), attempts AS (
     UPDATE plugin_host_scheduledattempt a SET outcome = 'lost', error = %(error)s, finished_at = now()
     FROM lost WHERE a.id = lost.lease_token
 )
-SELECT id FROM lost
+SELECT lost.id, lost.tenant_id, lost.plugin, i.item_id, lost.is_dead
+FROM lost JOIN plugin_host_scheduleditem i ON i.tenant_id = lost.tenant_id AND i.id = lost.item_id
 """

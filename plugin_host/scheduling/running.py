@@ -14,6 +14,8 @@ from django.db import close_old_connections, connections
 
 from core.logging import get_logger, redact
 from core.scope import Scope, tenant_scope, use_scope
+from plugin_host.breaker.conduct import Conduct, conduct_of_run
+from plugin_host.breaker.policy import breaker_policy
 from plugin_host.context import HookContext
 from plugin_host.deliveries.backoff import wait_seconds
 from plugin_host.dispatch.binding import Readiness, plugin_actor, readiness
@@ -26,6 +28,7 @@ from plugin_host.runtime_state import plugin_run
 from plugin_host.scheduling.claiming import ClaimedRun
 from plugin_host.scheduling.finishing import RunResult
 from plugin_host.scheduling.kinds import DEFINITIONS
+from plugin_host.services.breaker import release_probe, take_probe
 from plugin_host.state import TenantPlugin, tenant_plugins
 
 logger = get_logger(__name__)
@@ -36,6 +39,8 @@ _PREPARING_THREADS: Final = 3
 _PAUSE_AFTER_FAILURE_SECONDS: Final = 2.0
 # Somebody has to mend the plugin first, or the release that brings it is on its way.
 _UNABLE_SECONDS: Final = 20.0
+# A probe that takes longer is not the only one any more.
+_PROBE_SECONDS: Final = 600.0
 
 schedule_runner: Final = HookRunner(
     threads=HOOK_THREADS,
@@ -54,6 +59,7 @@ class PreparedRun:
     Args:
         handlers: The plugin's own: hook -> key -> handler.
         context: The first argument of hooks.
+        is_probe: Whether it was let through to see whether a paused plugin works again.
     """
 
     run: ClaimedRun
@@ -62,6 +68,7 @@ class PreparedRun:
     plugin: LoadedPlugin
     handlers: Mapping[str, Mapping[str, Handler]]
     context: HookContext
+    is_probe: bool = False
 
     def handlers_of(self, hook: str) -> list[Handler]:
         """Return the plugin's handlers of a hook; the method of its class comes first."""
@@ -122,7 +129,7 @@ def _prepare_in_scope(run: ClaimedRun, scope: Scope) -> PreparedRun | RunResult:
         case Readiness.OFF:
             return skipped(run, "disabled")
         case Readiness.PAUSED:
-            return given_back(run, "The plugin is paused.", wait_seconds=_PAUSE_AFTER_FAILURE_SECONDS)
+            return _paused(run)
         case Readiness.UNABLE:
             why = f"Plugin {run.plugin} is on, but cannot run: see its page or `manage.py plugin check`."
             return given_back(run, why, wait_seconds=_UNABLE_SECONDS)
@@ -133,6 +140,8 @@ def _prepare_in_scope(run: ClaimedRun, scope: Scope) -> PreparedRun | RunResult:
     plugin = plugins.loaded.plugins.get(run.plugin)
     assert entry is not None  # it is ready
     assert plugin is not None  # the same
+    if entry.is_half_open and not take_probe(run.plugin, hold_seconds=_PROBE_SECONDS):
+        return _paused(run)
     return PreparedRun(
         run=run,
         scope=scope,
@@ -146,7 +155,23 @@ def _prepare_in_scope(run: ClaimedRun, scope: Scope) -> PreparedRun | RunResult:
             correlation_id=run.id,
             metadata={"execution_id": str(run.token), "attempt": run.attempt, "reason": run.reason},
         ),
+        is_probe=entry.is_half_open,
     )
+
+
+def give_probe_back(run: ClaimedRun) -> None:
+    """Let another run be the probe: this one came to nothing that says anything about the plugin."""
+    with tenant_scope(run.tenant_id, slug=run.tenant_slug):
+        release_probe(run.plugin)
+
+
+def _paused(run: ClaimedRun) -> RunResult:
+    return given_back(run, "The plugin is paused.", wait_seconds=_PAUSE_AFTER_FAILURE_SECONDS)
+
+
+def conduct_of(hook_run: HookRun) -> Conduct:
+    """Return what the account of a hook's run says of its plugin."""
+    return conduct_of_run(hook_run, slow_share=breaker_policy().slow_share)
 
 
 def given_back(
@@ -207,6 +232,7 @@ def failed(
         counts_as_failure=True,
         error=error,
         log=hook_run.lines if hook_run is not None else (),
+        conduct=conduct_of(hook_run) if hook_run is not None else Conduct.FAILED,
     )
 
 

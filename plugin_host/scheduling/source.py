@@ -5,25 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import connections
 
-from core.actors import system_actor
-from core.errors import TenantryError
 from core.logging import get_logger
-from core.scope import tenant_scope
+from plugin_host.breaker.conduct import Conduct
 from plugin_host.models.delivery import AttemptOutcome
 from plugin_host.models.schedule import RunOutcome
 from plugin_host.scheduling.claiming import ClaimedRun, claim_runs
 from plugin_host.scheduling.definitions import want_outdated_definitions
 from plugin_host.scheduling.finishing import RunResult, finish_runs, renew_run_leases
 from plugin_host.scheduling.kinds import item_kind
-from plugin_host.scheduling.running import failed, given_back, in_thread, prepare_run
+from plugin_host.scheduling.running import failed, give_probe_back, given_back, in_thread, prepare_run
 from plugin_host.scheduling.tasks import TASK
-from plugin_host.services import pause_plugin
 from plugin_host.worker.source import ClaimRequest, Lease
 
 logger = get_logger(__name__)
@@ -80,7 +78,10 @@ async def run_scheduled(run: ClaimedRun) -> RunResult:
         prepared = await in_thread(prepare_run, run)
         if isinstance(prepared, RunResult):
             return prepared
-        return await item_kind(run.kind).execute(run, prepared)
+        result = replace(await item_kind(run.kind).execute(run, prepared), is_probe=prepared.is_probe)
+        if result.is_probe and result.conduct is Conduct.UNKNOWN:
+            await in_thread(give_probe_back, run)
+        return result
     except asyncio.CancelledError:
         raise
     except Exception as error:  # the hook dispatch boundary: whatever a kind trips over, the others go on
@@ -89,7 +90,7 @@ async def run_scheduled(run: ClaimedRun) -> RunResult:
 
 
 def punish_blocking_run(run: ClaimedRun | None) -> None:
-    """Count a run that held up the event loop for good as failed, and pause its plugin for that tenant."""
+    """Count a run that held up the event loop for good as failed; the breaker pauses its plugin for that tenant."""
     if run is None:
         logger.critical("Something other than a hook held up the event loop; the process is replaced.")
         return
@@ -108,20 +109,12 @@ def punish_blocking_run(run: ClaimedRun | None) -> None:
                     outcome_reason="blocked",
                     counts_as_failure=True,
                     error=error,
+                    conduct=Conduct.BLOCKED,
+                    is_probe=True,
                 )
             ]
         )
-        _pause(run, error)
     except DatabaseError as problem:
         logger.error("The run's lease will run out, it could not be finished: %s", problem)
     finally:
         connections.close_all()
-
-
-def _pause(run: ClaimedRun, reason: str) -> None:
-    try:
-        with tenant_scope(run.tenant_id, slug=run.tenant_slug, actor=system_actor("worker")):
-            pause_plugin(run.plugin, reason=reason)
-    except TenantryError as error:
-        # Switched off or taken out meanwhile: then nothing of it runs anyway.
-        logger.warning("Plugin %s could not be paused: %s", run.plugin, error)

@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from core.logging import get_logger
 from core.scope import use_scope
+from plugin_host.breaker.conduct import Conduct
 from plugin_host.dispatch.binding import inline_handlers
+from plugin_host.dispatch.hook_runner import hook_runner
 from plugin_host.errors import PluginError
 from plugin_host.hooks.scheduled_tasks import (
     ScheduledTaskDefinition,
@@ -31,6 +33,7 @@ from plugin_host.scheduling.finishing import RunResult
 from plugin_host.scheduling.kinds import Collected, ItemDefinition, handles
 from plugin_host.scheduling.running import (
     PreparedRun,
+    conduct_of,
     error_text,
     failed,
     in_thread,
@@ -179,11 +182,14 @@ def _settle(
                 error="" if clean else _first_error(account.lines),
                 data=data,
                 log=account.lines,
+                conduct=conduct_of(account),
             )
         told = error = problem
     else:
         told, error = account.error, error_text(account)
     result = failed(run, error, max_retries=task.max_retries, hook_run=account)
+    if called.error is None and not isinstance(called.value, TaskResult):
+        result = replace(result, conduct=Conduct.FAILED)
     decision, by = _decision(
         prepared, task, TaskResult(success=False, data=data, error_message=told or "It failed.")
     )
@@ -227,7 +233,7 @@ def _decision(
     """Ask the tenant's plugins what to do about a failure; return the first answer, and whose it is."""
     with use_scope(prepared.scope):
         found = inline_handlers(FAILED_HOOK, "")
-        answer = schedule_runner.run_first_wins(
+        answer = hook_runner.run_first_wins(
             found.handlers, lambda handler: (prepared.context, task, result), bind=found.bind
         )
     decision, plugin_id = answer.value, answer.plugin_id or ""

@@ -13,7 +13,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('plugin_host', '0002_deliveries'),
+        ('plugin_host', '0003_breaker'),
         ('tenants', '0003_password_of_one_tenant'),
     ]
 
