@@ -8,6 +8,7 @@ from uuid import UUID
 
 from core.errors import NotFound
 from core.scope import acting_as, current_scope
+from plugin_host.health.verdicts import plugins_health
 from plugin_host.instances import instances
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.runtime_state import plugin_run
@@ -22,9 +23,12 @@ class PluginDirectory:
         return [entry.plugin_id for entry in tenant_plugins(tenant_id).values() if entry.runs]
 
     def is_healthy(self, tenant_id: UUID, plugin_id: str) -> bool:
-        """Say whether the plugin runs; a paused one does not."""
+        """Say whether the plugin runs, which a paused one does not, and none of its checks that count is unhealthy."""
         entry = tenant_plugins(tenant_id).get(plugin_id)
-        return entry is not None and entry.runs
+        if entry is None or not entry.runs:
+            return False
+        health = plugins_health(tenant_id).get(plugin_id)
+        return health is None or not health.is_sick
 
     def instance(self, tenant_id: UUID, plugin_id: str) -> object:
         """Return the tenant's instance, started where it was not; in function style its module has no handlers."""

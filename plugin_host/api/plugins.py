@@ -14,7 +14,6 @@ from core.api.bodies import FLAG, MOMENT, TEXT, Body, moment, object_schema
 from core.api.documents import page_schema
 from core.api.views import ApiView, bad_parameter, etag_of, expected_version
 from core.errors import Malformed
-from core.schema_keywords import as_uuid
 from core.scope import current_actor, current_scope
 from plugin_host.api.documents import (
     DELIVERY,
@@ -27,6 +26,7 @@ from plugin_host.api.documents import (
     delivery_details,
     delivery_document,
 )
+from plugin_host.api.parameters import page_size, page_start
 from plugin_host.deliveries.replaying import replay_delivery
 from plugin_host.deliveries.selectors import (
     MAX_PAGE,
@@ -236,11 +236,11 @@ class DeliveryListView(ApiView):
     def get(self, request: Request, plugin_id: str) -> Response:
         authorize(current_actor(), "plugin.read")
         plugin_named(plugin_id)
-        limit = _limit(request.query_params.get("limit", str(_DEFAULT_PAGE)))
+        limit = page_size(request.query_params.get("limit", str(_DEFAULT_PAGE)), most=MAX_PAGE)
         found = deliveries(
             plugin=plugin_id,
             states=_states(request.query_params.get("state")),
-            before=_cursor(request.query_params.get("cursor")),
+            before=page_start(request.query_params.get("cursor")),
             limit=limit,
         )
         following = str(found[-1].id) if len(found) == limit else None
@@ -291,21 +291,6 @@ def _is_platform() -> bool:
 
 def _settings(document: dict[str, Any]) -> Response:
     return Response(document, headers={"ETag": etag_of(document["revision"]), **_NO_STORE})
-
-
-def _limit(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_PAGE):
-        raise bad_parameter("limit", f"limit is a whole number from 1 to {MAX_PAGE}, not {text!r}.")
-    return int(text)
-
-
-def _cursor(text: str | None) -> UUID | None:
-    if text is None:
-        return None
-    found = as_uuid(text)
-    if found is None:
-        raise bad_parameter("cursor", "The cursor is not one of ours; begin at the first page.")
-    return found
 
 
 def _states(text: str | None) -> list[DeliveryState]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from plugin_host.api import explain, plugins
+from plugin_host.api import explain, health, plugins
 
 _ONE = "admin/plugins/<str:plugin_id>"
 
@@ -25,6 +25,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/secrets", plugins.SecretListView.as_view(), name="plugin-secret-list"),
     path(f"{_ONE}/secrets/<str:key>", plugins.SecretView.as_view(), name="plugin-secret"),
     path(f"{_ONE}/explain", explain.ExplainView.as_view(), name="plugin-explain"),
+    path(f"{_ONE}/health", health.HealthView.as_view(), name="plugin-health"),
+    path(f"{_ONE}/health/run", health.HealthRunView.as_view(), name="plugin-health-run"),
     path(f"{_ONE}/deliveries", plugins.DeliveryListView.as_view(), name="delivery-list"),
     path(f"{_ONE}/deliveries/<uuid:delivery_id>", plugins.DeliveryView.as_view(), name="delivery-detail"),
     path(

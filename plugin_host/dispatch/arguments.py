@@ -13,7 +13,9 @@ from core.models import Event
 from core.selectors.content_document import content_document
 from core.selectors.content_state import state_of_event, timestamp
 from plugin_host.context import EventType, HookContext, RecordEvent
+from plugin_host.health.documents import definition_from
 from plugin_host.hooks.commands import Command
+from plugin_host.hooks.health_monitor import HealthStatus
 from plugin_host.scheduling.task_documents import result_of_document, task_of_document
 
 HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
@@ -34,7 +36,11 @@ LIFECYCLE_HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
 )
 # What is recorded for the plugins that handle it, and is no part of the tenant's log.
 OWN_HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
-    {"command.completed": "dvp_after_command", "task.completed": "dvp_task_completed"}
+    {
+        "command.completed": "dvp_after_command",
+        "task.completed": "dvp_task_completed",
+        "health.changed": "dvp_health_status_changed",
+    }
 )
 LOG_HOOK: Final = "dvp_after_event_publish"
 
@@ -91,6 +97,8 @@ def event_arguments(hook: str, event: Event, context: HookContext) -> tuple[Any,
         return (context, metadata | event.payload)
     if hook == "dvp_after_command":
         return (context, *_command_and_result(event))
+    if hook == "dvp_health_status_changed":
+        return _health_arguments(event, context)
     if hook == "dvp_task_completed":
         payload = event.payload
         return (context, task_of_document(payload["task"]), result_of_document(payload["result"]))
@@ -145,6 +153,17 @@ def record_event(event: Event, *, slug: str) -> RecordEvent:
         tenant_slug=slug,
         correlation_id=event.correlation_id,
         actor=event.actor,
+    )
+
+
+def _health_arguments(event: Event, context: HookContext) -> tuple[Any, ...]:
+    payload = event.payload
+    known = {name: payload[name] for name in ("plugin", "trouble", "message", "result_id", "checked_at")}
+    return (
+        replace(context, metadata={**context.metadata, **known}),
+        definition_from(payload["check"]),
+        HealthStatus(payload["previous"]),
+        HealthStatus(payload["current"]),
     )
 
 

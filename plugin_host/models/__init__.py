@@ -3,6 +3,7 @@
 from core.tenancy.models import TenantRelation
 from plugin_host.models.breaker import PluginBreaker
 from plugin_host.models.delivery import Delivery, DeliveryAttempt, DeliveryHistory
+from plugin_host.models.health import HealthResult, HealthVerdict
 from plugin_host.models.plugin_model import PluginModel
 from plugin_host.models.runtime import OnceKey, StoreEntry
 from plugin_host.models.schedule import ScheduledAttempt, ScheduledItem, ScheduledRun
@@ -18,6 +19,8 @@ __all__ = [
     "Delivery",
     "DeliveryAttempt",
     "DeliveryHistory",
+    "HealthResult",
+    "HealthVerdict",
     "OnceKey",
     "PlatformPluginSettings",
     "PluginBreaker",

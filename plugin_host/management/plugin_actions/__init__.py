@@ -8,6 +8,7 @@ from plugin_host.management.plugin_actions.base import PluginAction
 from plugin_host.management.plugin_actions.configuration import ConfigAction
 from plugin_host.management.plugin_actions.deliveries import DeliveriesAction, ReplayAction
 from plugin_host.management.plugin_actions.explaining import ExplainAction
+from plugin_host.management.plugin_actions.health import HealthAction
 from plugin_host.management.plugin_actions.looking import ListAction, ShowAction
 from plugin_host.management.plugin_actions.secrets import SecretAction
 from plugin_host.management.plugin_actions.soundness import CheckAction
@@ -30,5 +31,6 @@ ACTIONS: Final[tuple[type[PluginAction], ...]] = (
     DeliveriesAction,
     ReplayAction,
     ExplainAction,
+    HealthAction,
     CheckAction,
 )

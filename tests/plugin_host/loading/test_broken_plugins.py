@@ -57,6 +57,7 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "unknown_hook": ("broken", "hooks", "Did you mean 'dvp_content_published'?"),
     "unsound_schema": ("broken", "metadata", "config_schema"),
     "wrong_arguments": ("broken", "hooks", "arguments in the wrong order"),
+    "wrong_check_arguments": ("broken", "hooks", "(ctx, check_type, target) or (check, ctx, execution_ctx)"),
 }
 SOUND = {"good_neighbour": "good-neighbour", "id_clash_first": "id-clash"}
 

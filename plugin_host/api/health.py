@@ -1,0 +1,96 @@
+"""`admin/plugins/<id>/health`: how a plugin's checks fare, and running them now."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.actors import authorize
+from core.api.bodies import Body, object_schema
+from core.api.views import ApiView, bad_parameter
+from core.scope import current_actor
+from plugin_host.api.health_documents import (
+    HEALTH,
+    RESULTS,
+    overview_document,
+    result_document,
+)
+from plugin_host.api.parameters import earliest, page_size, page_start
+from plugin_host.health.running import run_checks_now
+from plugin_host.health.selectors import MAX_PAGE, health_overview, health_results
+
+NOTHING: Final = Body(object_schema({}))
+_TAGS: Final = ["plugins"]
+_DEFAULT_PAGE: Final = 20
+_CHECK: Final = OpenApiParameter("check", str, description="Id of a check, with or without the plugin's")
+
+
+class HealthView(ApiView):
+    """The verdicts that hold, and the results behind them."""
+
+    query_parameters = {"GET": ("check", "target", "since", "limit", "cursor")}
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Show how a plugin's checks fare, with their results, newest first",
+        parameters=[
+            _CHECK,
+            OpenApiParameter(
+                "target", str, description="What was checked: a domain, or what the check names"
+            ),
+            OpenApiParameter("since", str, description="Only results from this moment on"),
+            OpenApiParameter("limit", int, description=f"Results on a page, 1 to {MAX_PAGE}"),
+            OpenApiParameter("cursor", str, description="`next` of the page before"),
+        ],
+        responses={200: HEALTH},
+    )
+    def get(self, request: Request, plugin_id: str) -> Response:
+        authorize(current_actor(), "plugin.read")
+        overview = health_overview(plugin_id)
+        asked = request.query_params
+        limit = page_size(asked.get("limit", str(_DEFAULT_PAGE)), most=MAX_PAGE)
+        found = health_results(
+            plugin_id,
+            check=_text("check", asked.get("check")),
+            target=_text("target", asked.get("target")),
+            since=earliest("since", asked.get("since")),
+            before=page_start(asked.get("cursor")),
+            limit=limit,
+        )
+        following = str(found[-1].pk) if len(found) == limit else None
+        return Response(
+            {
+                **overview_document(overview),
+                "data": [result_document(one) for one in found],
+                "next": following,
+                "previous": None,
+                "total": None,
+            }
+        )
+
+
+class HealthRunView(ApiView):
+    """Running checks now."""
+
+    query_parameters = {"POST": ("check",)}
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Run a plugin's checks now, or one of them",
+        parameters=[_CHECK],
+        request=NOTHING.openapi,
+        responses={200: RESULTS},
+    )
+    def post(self, request: Request, plugin_id: str) -> Response:
+        NOTHING.read(request)
+        check = _text("check", request.query_params.get("check"))
+        return Response({"data": [result_document(one) for one in run_checks_now(plugin_id, check=check)]})
+
+
+def _text(name: str, value: str | None) -> str | None:
+    if value is not None and "\0" in value:
+        raise bad_parameter(name, f"{name} has a NUL character, which nothing here can have.")
+    return value
