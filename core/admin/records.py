@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from django.utils.safestring import SafeString
 
 from core.actors import is_allowed
 from core.admin.model_admin import ServiceModelAdmin, change_url, show_refusal
+from core.admin.publications import publish_aloud
 from core.admin.record_form import RecordForm, has_own_title, relation_choices
 from core.admin.record_history import RecordHistoryPages
 from core.admin.record_lists import CollectionFilter, StateFilter, may_on_record
@@ -29,7 +31,7 @@ from core.schema_keywords import as_uuid
 from core.scope import current_actor
 from core.selectors.content_document import content_document
 from core.selectors.content_state import state_of_record
-from core.services.publishing import publish_record, unpublish_record
+from core.services.publishing import unpublish_record
 from core.services.records import create_record, delete_record, update_record
 from core.templatetags.admin_state import state_badge
 
@@ -247,7 +249,7 @@ class RecordAdmin(RecordHistoryPages, ServiceModelAdmin):
         """Stay on the record; publish it first where that was asked for."""
         try:
             if "_publish" in request.POST:
-                publish_record(record_id=record.pk)
+                publish_aloud(request, record_id=record.pk)
                 done = "published"
         except TenantryError as refusal:
             show_refusal(request, refusal, before="Saved, but not published.")
@@ -274,7 +276,8 @@ class RecordAdmin(RecordHistoryPages, ServiceModelAdmin):
 
     def publish_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
         """Publish the working copy as it is stored."""
-        return self._step(request, record_id, publish_record, "is published", "record.publish")
+        publish = partial(publish_aloud, request)
+        return self._step(request, record_id, publish, "is published", "record.publish")
 
     def unpublish_view(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
         """Take the record off the site."""
@@ -312,7 +315,7 @@ class RecordAdmin(RecordHistoryPages, ServiceModelAdmin):
 
     @admin.action(description="Publish")
     def publish_selected(self, request: HttpRequest, records: QuerySet[Record]) -> None:
-        self._each(request, records, publish_record, "published")
+        self._each(request, records, partial(publish_aloud, request), "published")
 
     @admin.action(description="Take off the site")
     def unpublish_selected(self, request: HttpRequest, records: QuerySet[Record]) -> None:

@@ -9,6 +9,7 @@ from core.api.bodies import Schema
 from core.api.views import etag_of
 from core.models import Collection, Record, Revision
 from core.selectors.content_state import timestamp
+from core.services.publishing import PublicationNotes
 
 _TEXT: Final = {"type": "string"}
 _ID: Final = {"type": "string", "format": "uuid"}
@@ -66,6 +67,14 @@ RECORD: Final = answer_schema(
         "created_at": _MOMENT,
         "updated_at": _MOMENT,
         "published_at": _MOMENT_OR_NONE,
+    }
+)
+# What publishing answers: the record, and what plugins that let it through have to say.
+PUBLISHED: Final = answer_schema(
+    {
+        **RECORD["properties"],
+        "warnings": {"type": "array", "items": answer_schema({"plugin": _TEXT, "message": _TEXT})},
+        "scores": {"type": "array", "items": answer_schema({"plugin": _TEXT, "score": {"type": "number"}})},
     }
 )
 # What `content/...` answers: see core.services.publishing.delivery_document.
@@ -133,6 +142,15 @@ def record_document(record: Record) -> dict[str, Any]:
         "created_at": timestamp(record.created_at),
         "updated_at": timestamp(record.updated_at),
         "published_at": timestamp(record.published_at),
+    }
+
+
+def publication_document(record: Record, notes: PublicationNotes) -> dict[str, Any]:
+    """Return a record that was published, with what plugins have to say about it."""
+    return {
+        **record_document(record),
+        "warnings": [{"plugin": note.plugin, "message": note.message} for note in notes.warnings],
+        "scores": [{"plugin": plugin, "score": score} for plugin, score in notes.scores],
     }
 
 

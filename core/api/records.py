@@ -12,10 +12,12 @@ from rest_framework.response import Response
 from core.actors import authorize
 from core.api.bodies import MOMENT, TEXT, Body, moment, object_schema
 from core.api.documents import (
+    PUBLISHED,
     RECORD,
     REVISION,
     page_etag,
     page_schema,
+    publication_document,
     record_document,
     revision_document,
 )
@@ -27,7 +29,7 @@ from core.models import Record, Revision
 from core.scope import current_actor
 from core.selectors.collection_shapes import collection_shape
 from core.selectors.records import collection_named, record_with_id
-from core.services.publishing import publish_record, unpublish_record
+from core.services.publishing import PublicationNotes, publish_record, unpublish_record
 from core.services.records import create_record, delete_record, owner_id, update_record
 
 _DATA: Final = {"type": "object", "additionalProperties": True}
@@ -121,21 +123,28 @@ class PublishView(ApiView):
     keeps_answers = True
 
     @extend_schema(
-        tags=["records"], summary="Publish a record", request=PUBLISH.openapi, responses={200: RECORD}
+        tags=["records"],
+        summary="Publish a record",
+        description="`warnings` and `scores` are what plugins have to say about what they let through. Where one "
+        "does not, the answer is 409, and `errors` has the blockers and the warnings of all plugins.",
+        request=PUBLISH.openapi,
+        responses={200: PUBLISHED},
     )
     def post(self, request: Request, name: str, record_id: UUID) -> Response:
         record = _record(name, record_id)
         version = _expected(request, record)
         wanted = PUBLISH.read(request)
         since = moment(wanted, "published_at")
-        return _answer(
-            publish_record(
-                record_id=record_id,
-                expected_version=version,
-                published_at=since,
-                comment=wanted.get("comment", ""),
-            )
+        notes = PublicationNotes()
+        record = publish_record(
+            record_id=record_id,
+            expected_version=version,
+            published_at=since,
+            comment=wanted.get("comment", ""),
+            notes=notes,
         )
+        document = publication_document(record, notes)
+        return Response(document, headers={"ETag": etag_of(record.version)})
 
 
 class UnpublishView(ApiView):

@@ -137,11 +137,7 @@ def _accept(handler: Handler, before: Command, returned: Any) -> Command:
             " ".join(f"{error.pointer}: {error.message}" for error in faults),
             code="hook_returned_nonsense",
             errors=[
-                FieldError(
-                    pointer=f"/arguments{error.pointer}",
-                    message=f"{handler.plugin_id}: {error.message}",
-                    code=error.code,
-                )
+                FieldError(pointer=f"/arguments{error.pointer}", message=error.message, code=error.code)
                 for error in faults
             ],
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,8 +20,8 @@ class PublishGateResult:
         score: A quality figure to show beside the record, on any scale the plugin likes.
 
     Raises:
-        ValueError: where blockers stand beside `allowed=True`.
-        TypeError: where `allowed` is no bool, or the sentences are no strings.
+        ValueError: where blockers stand beside `allowed=True`, or the score is no finite number.
+        TypeError: where `allowed` is no bool, the sentences are no strings or the score is no number.
     """
 
     allowed: bool
@@ -35,6 +36,11 @@ class PublishGateResult:
         object.__setattr__(self, "warnings", _sentences("warnings", self.warnings))
         if self.allowed and self.blockers:
             raise ValueError("A result with blockers must say allowed=False.")
+        if self.score is not None:
+            if isinstance(self.score, bool) or not isinstance(self.score, int | float):
+                raise TypeError(f"score must be a number, not {self.score!r}.")
+            if not math.isfinite(self.score):
+                raise ValueError(f"score must be a finite number, not {self.score}.")
 
 
 def _sentences(field: str, given: Sequence[str]) -> tuple[str, ...]:

@@ -83,7 +83,14 @@ class HookRunner(HookCalls):
             return own if accept is None else accept(handler, before, own)
         except PluginError as error:
             raise HookError(
-                handler.hook, handler.plugin_id, error.message, code=error.code, errors=error.errors
+                handler.hook,
+                handler.plugin_id,
+                error.message,
+                code=error.code,
+                # Shown beside an input, where nothing else says that it was not the person's own.
+                errors=[
+                    replace(fault, message=f"{handler.plugin_id}: {fault.message}") for fault in error.errors
+                ],
             ) from error
         except Exception as error:
             raise HookError(
