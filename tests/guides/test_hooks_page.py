@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.models import Collection
+from core.services.commands import COMMANDS
 from core.services.records import create_record, delete_record, update_record
 from plugin_host.base import Plugin
 from plugin_host.context import HookContext, RecordEvent
@@ -142,6 +143,14 @@ def test_keys_of_content_and_metadata_are_the_described_ones(
     described = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section("Metadata"), re.MULTILINE)
     for key, where in described:
         assert {hook for hook, metadata in seen.metadata.items() if key in metadata} == HOOKS_WITH[where]
+
+
+def test_commands_are_those_of_the_services() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \|", section("Commands"), re.MULTILINE)
+
+    assert {name: re.findall(r"`(\w+)`", arguments) for name, arguments in rows} == {
+        name: list(schema["properties"]) for name, schema in COMMANDS.items()
+    }
 
 
 def test_a_page_without_its_regions_is_refused() -> None:
