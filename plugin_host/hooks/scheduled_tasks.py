@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -11,8 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
-from plugin_host.identifiers import is_item_id, is_whole_number
+from plugin_host.identifiers import is_item_id, is_text, is_whole_number
 
+MAX_CRON_LENGTH = 200
+MAX_INTERVAL_SECONDS = 366 * 86_400
 MAX_TIMEOUT_SECONDS = 86_400
 MAX_RETRIES = 100
 
@@ -23,7 +26,8 @@ class TaskSchedule:
 
     Args:
         cron_expression: Five fields, as in crontab: `0 6 * * *` is daily at six.
-        interval_seconds: Whole seconds between two runs.
+        interval_seconds: Whole seconds between two runs, a year at most. The clock looks every few seconds, so a
+            shorter interval than that comes to one run each time it looks.
         timezone: IANA name for the cron expression, such as `Europe/Vienna`; the tenant's where not given.
 
     Raises:
@@ -45,23 +49,37 @@ class TaskSchedule:
             raise ValueError(
                 f"interval_seconds must be a whole number of at least 1, not {self.interval_seconds!r}."
             )
+        if self.interval_seconds is not None and self.interval_seconds > MAX_INTERVAL_SECONDS:
+            raise ValueError(
+                f"interval_seconds must be {MAX_INTERVAL_SECONDS} (a year) at most, not {self.interval_seconds}."
+            )
         if self.timezone is not None:
             _check_timezone(self.timezone)
 
 
-def _check_cron(expression: str) -> None:
-    if len(str(expression).split()) != 5:
+def _check_cron(expression: object) -> None:
+    if not isinstance(expression, str) or len(expression.split()) != 5:
         raise ValueError(
             f"A cron expression has five fields (minute, hour, day, month, weekday), not {expression!r}."
         )
+    if len(expression) > MAX_CRON_LENGTH:
+        raise ValueError(
+            f"A cron expression has {MAX_CRON_LENGTH} characters at most, not {len(expression)}."
+        )
     try:
-        CronSim(expression, datetime(2000, 1, 1))  # noqa: DTZ001 - only the syntax is looked at
+        next(CronSim(expression, datetime(2000, 1, 1)))  # noqa: DTZ001 - only whether there is a next is looked at
+    except StopIteration:
+        raise ValueError(f"The cron expression {expression!r} never comes due.") from None
     except CronSimError as error:
-        raise ValueError(f"The cron expression {expression!r} is not valid: {error}.") from error
+        raise ValueError(
+            f"The cron expression {expression!r} is not valid, or names a day that no month has: {error}."
+        ) from error
 
 
-def _check_timezone(name: str) -> None:
+def _check_timezone(name: object) -> None:
     try:
+        if not isinstance(name, str):
+            raise TypeError(name)
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
         raise ValueError(
@@ -78,7 +96,7 @@ class ScheduledTaskDefinition:
         name: What people read.
         schedule: When it runs.
         description: What it does, for the admin.
-        max_retries: How many more times it is tried after a failure.
+        max_retries: How many more times it is tried after a failure; a `TaskRetryDecision` cannot exceed it.
         timeout_seconds: After how long a run counts as failed; a day at most.
         enabled: Whether it runs by itself; a person can run it by hand either way.
     """
@@ -96,19 +114,23 @@ class ScheduledTaskDefinition:
             raise ValueError(
                 f"task_id must be the plugin's id, a dot and a name, such as 'my-plugin.sync', not {self.task_id!r}."
             )
-        if not self.name:
-            raise ValueError(f"Task {self.task_id} needs a name that people can read.")
+        if not is_text(self.name):
+            raise ValueError(f"Task {self.task_id} needs a name that people can read, not {self.name!r}.")
+        if not isinstance(self.description, str):
+            raise TypeError(f"description of task {self.task_id} must be a text, not {self.description!r}.")
+        if not isinstance(self.enabled, bool):
+            raise TypeError(f"enabled of task {self.task_id} must be True or False, not {self.enabled!r}.")
         if not isinstance(self.schedule, TaskSchedule):
             raise TypeError(f"schedule of task {self.task_id} must be a TaskSchedule, not {self.schedule!r}.")
-        if not 0 <= self.max_retries <= MAX_RETRIES:
-            raise ValueError(
-                f"max_retries of task {self.task_id} must lie between 0 and {MAX_RETRIES}, not at {self.max_retries}."
-            )
-        if not 1 <= self.timeout_seconds <= MAX_TIMEOUT_SECONDS:
-            raise ValueError(
-                f"timeout_seconds of task {self.task_id} must lie between 1 and {MAX_TIMEOUT_SECONDS}, "
-                f"not at {self.timeout_seconds}."
-            )
+        for field_name, value, least, most in (
+            ("max_retries", self.max_retries, 0, MAX_RETRIES),
+            ("timeout_seconds", self.timeout_seconds, 1, MAX_TIMEOUT_SECONDS),
+        ):
+            if not is_whole_number(value, at_least=least) or value > most:
+                raise ValueError(
+                    f"{field_name} of task {self.task_id} must be a whole number between {least} and {most}, "
+                    f"not {value!r}."
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,5 +199,12 @@ class TaskRetryDecision:
     reason: str = ""
 
     def __post_init__(self) -> None:
-        if self.delay_seconds is not None and self.delay_seconds < 0:
-            raise ValueError(f"delay_seconds must be 0 or more, not {self.delay_seconds}.")
+        if not isinstance(self.retry, bool):
+            raise TypeError(f"retry must be True or False, not {self.retry!r}.")
+        delay = self.delay_seconds
+        if delay is None:
+            return
+        if isinstance(delay, bool) or not isinstance(delay, int | float) or not math.isfinite(delay):
+            raise TypeError(f"delay_seconds must be a number of seconds, not {delay!r}.")
+        if delay < 0:
+            raise ValueError(f"delay_seconds must be 0 or more, not {delay}.")

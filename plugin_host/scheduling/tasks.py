@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,6 +13,7 @@ from core.scope import use_scope
 from plugin_host.breaker.conduct import Conduct
 from plugin_host.dispatch.binding import inline_handlers
 from plugin_host.dispatch.hook_runner import hook_runner
+from plugin_host.dispatch.json_values import json_fault
 from plugin_host.errors import PluginError
 from plugin_host.hooks.scheduled_tasks import (
     ScheduledTaskDefinition,
@@ -146,9 +145,21 @@ def _faults(plugin: LoadedPlugin, collected: Collected) -> list[str]:
         if task.task_id in seen:
             faults.append(f"There are two tasks {task.task_id!r}: an id names one.")
         seen.add(task.task_id)
-        if not isinstance(task.enabled, bool):
-            faults.append(f"enabled of task {task.task_id} must be True or False, not {task.enabled!r}.")
+        if (fault := _document_fault(task)) is not None:
+            faults.append(fault)
     return faults
+
+
+def _document_fault(task: ScheduledTaskDefinition) -> str | None:
+    """Return why a definition cannot be kept, and given back to the plugin as it is."""
+    document = task_document(task)
+    if (fault := json_fault(document)) is not None:
+        return f"Task {task.task_id!r} cannot be kept: {fault.pointer} {fault.message}"
+    try:
+        task_of_document(document)
+    except (TypeError, ValueError) as error:
+        return str(error)
+    return None
 
 
 def _item(task: ScheduledTaskDefinition) -> ItemDefinition:
@@ -202,29 +213,21 @@ def _judged(value: object, prepared: PreparedRun) -> tuple[str, dict[str, Any]]:
         return f"{EXECUTE_HOOK} must return a TaskResult, not {type(value).__name__}.", {}
     try:
         text = prepared.masked(json.dumps(value.data, allow_nan=False))
+        data = json.loads(text)
     except (TypeError, ValueError, RecursionError) as error:
         return f"data of the task's result must be JSON: {error}.", {}
-    if len(text.encode()) > MAX_DATA_BYTES:
+    if len(text) > MAX_DATA_BYTES:
         return f"data of the task's result is larger than {MAX_DATA_BYTES // 1024} KiB.", {}
-    data = json.loads(text)
     if not isinstance(data, dict):
         return f"data of the task's result must be a dictionary, not {type(data).__name__}.", {}
-    if "\\u0000" in text or not _is_text(data):
-        return "data of the task's result has the character NUL, or half of one, which cannot be kept.", {}
+    if (fault := json_fault(data)) is not None:
+        return f"data of the task's result cannot be kept: {fault.pointer} {fault.message}", {}
     if value.success is True:
         return "", data
     message = value.error_message
     if message is None or not str(message).strip():
         return "It gave no reason.", data
     return prepared.masked(str(message))[:_MAX_MESSAGE_CHARACTERS], data
-
-
-def _is_text(data: Mapping[str, Any]) -> bool:
-    try:
-        json.dumps(data, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _decision(
@@ -239,20 +242,15 @@ def _decision(
     decision, plugin_id = answer.value, answer.plugin_id or ""
     if decision is None:
         return None, ""
-    if not isinstance(decision, TaskRetryDecision) or not isinstance(decision.retry, bool):
-        problem = f"it must return a TaskRetryDecision or None, not {decision!r:.80}"
-    elif not _is_delay(decision.delay_seconds):
-        problem = f"delay_seconds must be a number of seconds from now, not {decision.delay_seconds!r:.80}"
-    else:
+    if isinstance(decision, TaskRetryDecision):
         return decision, plugin_id
-    logger.warning("%s of plugin %s is left aside: %s.", FAILED_HOOK, plugin_id, problem)
+    logger.warning(
+        "%s of plugin %s must return a TaskRetryDecision or None, not %s: the usual backoff is used.",
+        FAILED_HOOK,
+        plugin_id,
+        type(decision).__name__,
+    )
     return None, ""
-
-
-def _is_delay(seconds: object) -> bool:
-    if seconds is None:
-        return True
-    return isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds)
 
 
 def _decided(

@@ -27,11 +27,13 @@ from tests.plugin_host.installing import no_plugins
 __all__ = ["no_plugins"]
 
 
-def task(name: str = "sync", schedule: TaskSchedule | None = None, **fields: Any) -> ScheduledTaskDefinition:
+def task(
+    local: str = "sync", schedule: TaskSchedule | None = None, /, **fields: Any
+) -> ScheduledTaskDefinition:
     return ScheduledTaskDefinition(
         **{
-            "task_id": f"worker.{name}",
-            "name": name.title(),
+            "task_id": f"worker.{local}",
+            "name": local.title(),
             "schedule": schedule or TaskSchedule(cron_expression="0 6 * * *"),
             **fields,
         }
