@@ -201,7 +201,7 @@ class TaskRetryDecision:
     def __post_init__(self) -> None:
         if not isinstance(self.retry, bool):
             raise TypeError(f"retry must be True or False, not {self.retry!r}.")
-        delay = self.delay_seconds
+        delay: object = self.delay_seconds
         if delay is None:
             return
         if isinstance(delay, bool) or not isinstance(delay, int | float) or not math.isfinite(delay):

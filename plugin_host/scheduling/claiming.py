@@ -136,7 +136,8 @@ WITH busy AS (
 ), slow AS (
     SELECT * FROM unnest(%(slow_tenants)s::uuid[], %(slow_plugins)s::text[]) AS s(tenant_id, plugin)
 ), candidates AS (
-    SELECT r.id, r.item_id, r.tenant_id, r.plugin, r.next_attempt_at, r.crashes, s.state
+    SELECT r.id, r.item_id, r.tenant_id, r.plugin, r.next_attempt_at, r.crashes,
+           s.state = 'paused' AND s.paused_by_breaker AS is_probing
     FROM plugin_host_scheduledrun r
     JOIN tenants_tenant t ON t.id = r.tenant_id AND t.status = 'active'
     LEFT JOIN plugin_settings s ON s.tenant_id = r.tenant_id AND s.plugin_id = r.plugin
@@ -160,7 +161,7 @@ WITH busy AS (
 ), ranked AS (
     SELECT c.*, coalesce(tenant_busy.running, 0) + row_number() OVER of_tenant AS turn,
            coalesce(busy.running, 0) + row_number() OVER of_plugin AS plugin_turn,
-           CASE WHEN c.state = 'paused' THEN 1 WHEN slow.plugin IS NULL THEN %(per_plugin)s ELSE %(per_slow)s END
+           CASE WHEN c.is_probing THEN 1 WHEN slow.plugin IS NULL THEN %(per_plugin)s ELSE %(per_slow)s END
                AS plugin_limit,
            row_number() OVER of_item AS item_turn, row_number() OVER suspects AS suspect_turn
     FROM candidates c
