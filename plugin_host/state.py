@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -448,7 +449,7 @@ def migrated_config(
     if not config or stored_version >= metadata.config_version or metadata.migrate_config is None:
         return config, []
     try:
-        migrated = metadata.migrate_config(stored_version, dict(config))
+        migrated = metadata.migrate_config(stored_version, deepcopy(config))
     except Exception as error:
         # Load isolation: one plugin's code must not hide the others from the tenant.
         _logger.exception("Plugin %s could not migrate its configuration", plugin.id)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -18,40 +17,33 @@ from core.actors import is_allowed
 from core.admin.frame import FrameAdminSite, MenuGroup, MenuItem
 from core.admin.model_admin import show_refusal
 from core.errors import Conflict, FieldError, TenantryError
-from core.forms.json_form import JsonSchemaFormField, under
 from core.forms.secret_form import SecretForm, SecretStatus
 from core.schema_keywords import as_uuid
 from core.scope import current_actor
-from plugin_host.admin import explain_page
-from plugin_host.admin.cards import PluginCard, about_facts, plugin_card, plugin_cards
+from plugin_host.admin import config_page, explain_page
+from plugin_host.admin.cards import about_facts, plugin_cards
 from plugin_host.admin.delivery_display import SHOWN, delivery_facts, shown_attempts, shown_delivery
 from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope
+from plugin_host.admin.plugin_view import PluginView
 from plugin_host.deliveries.replaying import replay_delivery
 from plugin_host.deliveries.selectors import deliveries, delivery_with_attempts
 from plugin_host.dependencies import dependant_plugins
 from plugin_host.hookspec import HookKind
 from plugin_host.loading.plugin import LoadedPlugin
-from plugin_host.models import PluginConfigRevision
 from plugin_host.models.secret import PluginSecret
-from plugin_host.registry import LoadFailure
-from plugin_host.schemas import schema_defaults
 from plugin_host.services import (
     disable_plugin,
     disable_with_dependants,
     enable_plugin,
     enable_with_required,
     pause_plugin,
-    restore_config,
     resume_plugin,
-    save_config,
     save_secrets,
     set_fail_open,
 )
-from plugin_host.state import TenantPlugin, full_config, resolved
 from tenants.admin_site import tenant_site
 
 PAGE_SIZE: Final = 50
-SHOWN_REVISIONS: Final = 20
 
 # What the buttons of a plugin ask for, and what is said afterwards.
 _STEPS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
@@ -64,78 +56,6 @@ _STEPS: Final[Mapping[str, tuple[Callable[[str], object], str]]] = {
     "fail_open": (partial(set_fail_open, fail_open=True), "lets operations through when its gates fail"),
     "fail_closed": (partial(set_fail_open, fail_open=False), "refuses operations when its gates fail"),
 }
-
-
-class ConfigForm(forms.Form):
-    """One field: the plugin's configuration."""
-
-    def __init__(
-        self, *args: Any, schema: Mapping[str, Any] | None, current: Mapping[str, Any], **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["config"] = JsonSchemaFormField(schema=schema, current=dict(current))
-
-    def place_refusal(self, refusal: TenantryError) -> None:
-        """Show what a service refused: beside its input where it has one."""
-        errors = [*under(refusal.errors, "/config")] or [
-            error for error in refusal.errors if not error.pointer.startswith("/secrets")
-        ]
-        field = self.fields["config"]
-        assert isinstance(field, JsonSchemaFormField)  # see __init__
-        if errors:
-            field.show_errors(errors)
-            self.add_error("config", field.lines(errors))
-        else:
-            self.add_error(None, [refusal.message, *(error.message for error in refusal.errors)])
-
-
-class PluginView:
-    """One plugin for the tenant in scope, and whether the person may change it."""
-
-    def __init__(self, plugin_id: str) -> None:
-        if not is_allowed(current_actor(), "plugin.read"):
-            raise PermissionDenied
-        plugins = plugins_in_scope()
-        if plugin_id not in plugins and plugin_id not in plugins.loaded.failures:
-            raise Http404("There is no such plugin.")
-        self.id = plugin_id
-        self.entry: TenantPlugin | None = plugins.get(plugin_id)
-        self.loaded: LoadedPlugin | None = plugins.loaded.plugins.get(plugin_id)
-        self.failure: LoadFailure | None = plugins.loaded.failures.get(plugin_id)
-        self.may_manage = is_allowed(current_actor(), "plugin.manage")
-        self.card: PluginCard = plugin_card(plugin_id, plugins, may_manage=self.may_manage)
-
-    def require_management(self) -> tuple[LoadedPlugin, TenantPlugin]:
-        """Return the plugin where it is loaded and the person may change it."""
-        if not self.may_manage:
-            raise PermissionDenied
-        if self.loaded is None or self.entry is None:
-            raise Http404("The plugin is not loaded.")
-        return self.loaded, self.entry
-
-    def render(
-        self, request: HttpRequest, template: str, tab: str, context: Mapping[str, Any]
-    ) -> HttpResponse:
-        """Show one of the plugin's pages below its tabs."""
-        shared = {
-            **tenant_site.each_context(request),
-            "title": self.card.name,
-            "card": self.card,
-            "tabs": self._tabs(tab),
-        }
-        return TemplateResponse(request, f"admin/plugins/{template}.html", {**shared, **context})
-
-    def _tabs(self, active: str) -> list[dict[str, Any]]:
-        tabs = [("plugin", "Overview")]
-        if self.loaded is not None and self.may_manage:
-            tabs.append(("plugin_config", "Configuration"))
-            if self.loaded.metadata.secrets_schema is not None:
-                tabs.append(("plugin_secrets", "Secrets"))
-        tabs.append(("plugin_deliveries", "Deliveries"))
-        return [
-            {"title": title, "link": reverse(f"admin:{name}", args=[self.id]), "active": name == active}
-            for name, title in tabs
-        ]
 
 
 def plugin_list(request: HttpRequest) -> HttpResponse:
@@ -198,46 +118,6 @@ def plugin_state(request: HttpRequest, plugin_id: str) -> HttpResponse:
         else:
             messages.success(request, f"{view.card.name} {done}.")
     return HttpResponseRedirect(reverse("admin:plugin", args=[plugin_id]))
-
-
-def plugin_config(request: HttpRequest, plugin_id: str) -> HttpResponse:
-    """The form that comes from the plugin's CONFIG_SCHEMA."""
-    view = PluginView(plugin_id)
-    plugin, entry = view.require_management()
-    schema = plugin.metadata.config_schema
-    form = ConfigForm(
-        request.POST if request.method == "POST" else None, schema=schema, current=full_config(plugin, entry)
-    )
-    if form.is_valid():
-        below = schema_defaults(schema or {}) | resolved(entry.platform_config)
-        try:
-            save_config(plugin_id, own_layer(form.cleaned_data["config"], below))
-        except TenantryError as refusal:
-            form.place_refusal(refusal)
-        else:
-            messages.success(request, f"The configuration of {view.card.name} is saved.")
-            return HttpResponseRedirect(reverse("admin:plugin_config", args=[plugin_id]))
-    revisions = PluginConfigRevision.objects.filter(plugin_id=plugin_id).order_by("-number")[:SHOWN_REVISIONS]
-    return view.render(request, "config", "plugin_config", {"form": form, "revisions": revisions})
-
-
-def plugin_restore_config(request: HttpRequest, plugin_id: str, number: int) -> HttpResponse:
-    """Make an earlier configuration the present one."""
-    view = PluginView(plugin_id)
-    view.require_management()
-    if request.method == "POST":
-        try:
-            restore_config(plugin_id, number)
-        except TenantryError as refusal:
-            show_refusal(request, refusal, before="Not restored.")
-        else:
-            messages.success(request, f"The configuration of revision {number} is in force again.")
-    return HttpResponseRedirect(reverse("admin:plugin_config", args=[plugin_id]))
-
-
-def own_layer(config: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a tenant sets itself: what agrees with the layers below goes on following them."""
-    return {key: value for key, value in config.items() if key not in below or below[key] != value}
 
 
 def plugin_secrets(request: HttpRequest, plugin_id: str) -> HttpResponse:
@@ -340,8 +220,7 @@ def routes(site: FrameAdminSite) -> list[URLPattern]:
         *explain_page.routes(site),
         path(one, wrap(plugin_overview), name="plugin"),
         path(f"{one}state/", wrap(plugin_state), name="plugin_state"),
-        path(f"{one}config/", wrap(plugin_config), name="plugin_config"),
-        path(f"{one}config/<int:number>/restore/", wrap(plugin_restore_config), name="plugin_restore_config"),
+        *config_page.routes(site),
         path(f"{one}secrets/", wrap(plugin_secrets), name="plugin_secrets"),
         path(f"{one}deliveries/", wrap(plugin_deliveries), name="plugin_deliveries"),
         path(f"{one}deliveries/<uuid:delivery_id>/", wrap(plugin_delivery), name="plugin_delivery"),

@@ -20,7 +20,7 @@ from core.errors import TenantryError
 from core.forms.json_form import JsonSchemaFormField, under
 from core.scope import current_actor
 from plugin_host.admin.cards import about_facts
-from plugin_host.admin.pages import own_layer
+from plugin_host.admin.config_page import own_layer
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PlatformPluginSettings, PluginSettings, PluginState
 from plugin_host.registry import loaded_plugins

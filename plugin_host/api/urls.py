@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from plugin_host.api import explain, health, plugins
+from plugin_host.api import config_history, explain, health, plugins
 
 _ONE = "admin/plugins/<str:plugin_id>"
 
@@ -22,6 +22,21 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/pause", plugins.PauseView.as_view(), name="plugin-pause"),
     path(f"{_ONE}/resume", plugins.ResumeView.as_view(), name="plugin-resume"),
     path(f"{_ONE}/settings", plugins.SettingsView.as_view(), name="plugin-settings"),
+    path(
+        f"{_ONE}/settings/revisions",
+        config_history.RevisionListView.as_view(),
+        name="plugin-revision-list",
+    ),
+    path(
+        f"{_ONE}/settings/revisions/<int:number>",
+        config_history.RevisionView.as_view(),
+        name="plugin-revision",
+    ),
+    path(
+        f"{_ONE}/settings/revisions/<int:number>/restore",
+        config_history.RestoreView.as_view(),
+        name="plugin-revision-restore",
+    ),
     path(f"{_ONE}/secrets", plugins.SecretListView.as_view(), name="plugin-secret-list"),
     path(f"{_ONE}/secrets/<str:key>", plugins.SecretView.as_view(), name="plugin-secret"),
     path(f"{_ONE}/explain", explain.ExplainView.as_view(), name="plugin-explain"),

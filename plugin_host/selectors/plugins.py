@@ -13,7 +13,7 @@ from plugin_host.errors import LoadProblem
 from plugin_host.hookspec import ACTION_LIMIT_SECONDS
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.secret import PluginSecret
-from plugin_host.models.settings import PlatformPluginSettings, PluginConfigRevision
+from plugin_host.models.settings import PlatformPluginSettings
 from plugin_host.registry import LoadFailure, loaded_plugins
 from plugin_host.schemas import effective_config
 from plugin_host.state import TenantPlugin, TenantPlugins, resolved, tenant_plugins
@@ -216,11 +216,6 @@ def secret_documents(plugin_id: str) -> list[dict[str, Any]]:
         _secret(key, schema, rows.get(key))
         for key in dict.fromkeys((*schema.get("properties", {}), *sorted(rows)))
     ]
-
-
-def config_revisions(plugin_id: str, *, limit: int = 50) -> list[PluginConfigRevision]:
-    """Return the configurations that were saved for the tenant in scope, the newest first."""
-    return list(PluginConfigRevision.objects.filter(plugin_id=plugin_id).order_by("-number")[:limit])
 
 
 def is_restart_needed(plugin: LoadedPlugin, platform_config: Mapping[str, Any]) -> bool:

@@ -44,10 +44,7 @@ def save_config(
     with changing_plugin(plugin_id, now=now) as change:
         plugin = loaded_plugins().get(plugin_id)
         row = change.row
-        if expected_revision is not None and row.revision != expected_revision:
-            raise Stale(
-                f"The plugin is at revision {row.revision}, not {expected_revision}: load its settings again."
-            )
+        _require_revision(row, expected_revision)
         before, _ = migrated_config(plugin, dict(row.config), row.config_version)
         new = merged_config(before, config) if merge else dict(config)
         check_config(plugin, new, refuse_references=True)
@@ -55,24 +52,35 @@ def save_config(
         return row
 
 
-def restore_config(plugin_id: str, number: int, *, now: datetime | None = None) -> PluginSettings:
+def restore_config(
+    plugin_id: str, number: int, *, expected_revision: int | None = None, now: datetime | None = None
+) -> PluginSettings:
     """Store an earlier configuration again, brought into today's shape.
 
+    Args:
+        expected_revision: The revision that is to be replaced; None does not care.
+
     Raises:
-        NotFound: There is no such plugin or no such revision.
-        Invalid: It does not fit the plugin's schema any more.
+        NotFound: There is no such plugin, it could not be loaded, or no configuration was saved under that number.
+        Invalid: It does not fit the plugin's schema any more: pointers `/config/…`.
+        Stale: Somebody else changed it first.
     """
     with changing_plugin(plugin_id, now=now) as change:
         plugin = loaded_plugins().get(plugin_id)
+        _require_revision(change.row, expected_revision)
         old = PluginConfigRevision.objects.filter(plugin_id=plugin_id, number=number).first()
         if old is None:
-            raise NotFound(f"Plugin {plugin_id} has no configuration of revision {number}.")
+            raise NotFound(
+                f"Plugin {plugin_id} has no configuration of revision {number}: "
+                "its history names those that there are.",
+                code="revision_not_found",
+            )
         new, errors = migrated_config(plugin, dict(old.config), old.config_version)
         if errors:
             raise Invalid(errors[0].message, errors=errors)
         check_config(plugin, new, refuse_references=True)
         before, _ = migrated_config(plugin, dict(change.row.config), change.row.config_version)
-        _store(change, plugin, before, new)
+        _store(change, plugin, before, new, detail={"restored": number})
         return change.row
 
 
@@ -166,8 +174,18 @@ def _is_storable(value: Any) -> bool:
     return True
 
 
+def _require_revision(row: PluginSettings, expected: int | None) -> None:
+    if expected is not None and row.revision != expected:
+        raise Stale(f"The plugin is at revision {row.revision}, not {expected}: load its settings again.")
+
+
 def _store(
-    change: PluginChange, plugin: LoadedPlugin, before: Mapping[str, Any], new: dict[str, Any]
+    change: PluginChange,
+    plugin: LoadedPlugin,
+    before: Mapping[str, Any],
+    new: dict[str, Any],
+    *,
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
     row = change.row
     version = plugin.metadata.config_version
@@ -186,4 +204,4 @@ def _store(
     changed = sorted(key for key in {*before, *new} if before.get(key) != new.get(key))
     event = "plugin.config_changed" if change.is_on else None
     probe_soon(change)
-    change.note("plugin.configured", event=event, detail={"changed": changed})
+    change.note("plugin.configured", event=event, detail={"changed": changed, **(detail or {})})

@@ -14,14 +14,15 @@ from core.platform_work import PlatformWork
 from core.scope import platform_scope
 from plugin_host.identifiers import did_you_mean
 from plugin_host.loading.plugin import LoadedPlugin
-from plugin_host.management.plugin_actions.base import ACTOR, Options, PluginAction, value_text
+from plugin_host.management.plugin_actions.base import ACTOR, Options, value_text
+from plugin_host.management.plugin_actions.config_history import ConfigHistory
 from plugin_host.management.tenants import add_tenant_arguments
 from plugin_host.registry import loaded_plugins
 from plugin_host.selectors.plugins import platform_settings_document, settings_document
 from plugin_host.services import save_config, save_platform_config
 
 
-class ConfigAction(PluginAction):
+class ConfigAction(ConfigHistory):
     name = "config"
     help = "a plugin's configuration"
 
@@ -39,6 +40,7 @@ class ConfigAction(PluginAction):
         change.add_argument("pairs", nargs="*", metavar="KEY=VALUE")
         change.add_argument("--file", type=Path, metavar="FILE", help="a JSON object; - for standard input")
         unset.add_argument("keys", nargs="+", metavar="KEY")
+        self.add_history(below)
 
     def run(self, options: Options) -> None:
         cast("Callable[[Options], None]", getattr(self, f"_{options['below']}"))(options)

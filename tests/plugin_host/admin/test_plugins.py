@@ -13,7 +13,7 @@ from django.test import Client
 from core.models import AuditEntry
 from core.services.collections import create_collection
 from core.services.records import create_record
-from plugin_host.admin.pages import own_layer
+from plugin_host.admin.config_page import own_layer
 from plugin_host.models import Delivery, PluginConfigRevision, PluginSecret, PluginSettings
 from plugin_host.testing.host import DeliverAll, PluginEnabled
 from plugin_host.testing.peer import HttpPeer

@@ -1,0 +1,142 @@
+"""A plugin's configuration: its form, what it was before, what differs, and the way back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+
+from core.admin.frame import FrameAdminSite
+from core.admin.model_admin import show_refusal
+from core.errors import NotFound, TenantryError
+from core.forms.json_form import JsonSchemaFormField, under
+from plugin_host.admin.plugin_view import PluginView
+from plugin_host.config_changes import ChangeKind, ConfigChange
+from plugin_host.schemas import schema_defaults
+from plugin_host.selectors.config_history import compare_configs, config_history
+from plugin_host.services import restore_config, save_config
+from plugin_host.state import full_config, resolved
+
+SHOWN_REVISIONS: Final = 50
+_SHOWN_CHANGES: Final = 3
+
+
+class ConfigForm(forms.Form):
+    """One field: the plugin's configuration."""
+
+    def __init__(
+        self, *args: Any, schema: Mapping[str, Any] | None, current: Mapping[str, Any], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["config"] = JsonSchemaFormField(schema=schema, current=dict(current))
+
+    def place_refusal(self, refusal: TenantryError) -> None:
+        """Show what a service refused: beside its input where it has one."""
+        errors = [*under(refusal.errors, "/config")] or [
+            error for error in refusal.errors if not error.pointer.startswith("/secrets")
+        ]
+        field = self.fields["config"]
+        assert isinstance(field, JsonSchemaFormField)  # see __init__
+        if errors:
+            field.show_errors(errors)
+            self.add_error("config", field.lines(errors))
+        else:
+            self.add_error(None, [refusal.message, *(error.message for error in refusal.errors)])
+
+
+def plugin_config(request: HttpRequest, plugin_id: str) -> HttpResponse:
+    """The form that comes from the plugin's CONFIG_SCHEMA."""
+    view = PluginView(plugin_id)
+    plugin, entry = view.require_management()
+    schema = plugin.metadata.config_schema
+    form = ConfigForm(
+        request.POST if request.method == "POST" else None, schema=schema, current=full_config(plugin, entry)
+    )
+    if form.is_valid():
+        below = schema_defaults(schema or {}) | resolved(entry.platform_config)
+        try:
+            save_config(plugin_id, own_layer(form.cleaned_data["config"], below))
+        except TenantryError as refusal:
+            form.place_refusal(refusal)
+        else:
+            messages.success(request, f"The configuration of {view.card.name} is saved.")
+            return HttpResponseRedirect(reverse("admin:plugin_config", args=[plugin_id]))
+    revisions = [
+        {"view": revision, "changes": _shown_changes(revision.changes)}
+        for revision in config_history(plugin_id, limit=SHOWN_REVISIONS)
+    ]
+    return view.render(request, "config", "plugin_config", {"form": form, "revisions": revisions})
+
+
+def plugin_compare_configs(request: HttpRequest, plugin_id: str) -> HttpResponse:
+    """Two configurations, key by key."""
+    view = PluginView(plugin_id)
+    view.require_management()
+    old, new = sorted(_number(request.GET.get(name, "")) for name in ("from", "to"))
+    try:
+        found = compare_configs(plugin_id, old, new)
+    except NotFound as missing:
+        raise Http404(missing.message) from missing
+    context = {"old": found.old, "new": found.new, "changes": [_shown_change(one) for one in found.changes]}
+    return view.render(request, "config_compare", "plugin_config", context)
+
+
+def plugin_restore_config(request: HttpRequest, plugin_id: str, number: int) -> HttpResponse:
+    """Make an earlier configuration the present one."""
+    view = PluginView(plugin_id)
+    view.require_management()
+    if request.method == "POST":
+        try:
+            restore_config(plugin_id, number)
+        except TenantryError as refusal:
+            show_refusal(request, refusal, before="Not restored.")
+        else:
+            messages.success(request, f"The configuration of revision {number} is in force again.")
+    return HttpResponseRedirect(reverse("admin:plugin_config", args=[plugin_id]))
+
+
+def routes(site: FrameAdminSite) -> list[URLPattern]:
+    """The addresses of these pages below the tenants' admin."""
+    wrap: Callable[..., Any] = site.admin_view
+    here = "settings/plugins/<str:plugin_id>/config/"
+    return [
+        path(here, wrap(plugin_config), name="plugin_config"),
+        path(f"{here}compare/", wrap(plugin_compare_configs), name="plugin_compare_configs"),
+        path(f"{here}<int:number>/restore/", wrap(plugin_restore_config), name="plugin_restore_config"),
+    ]
+
+
+def own_layer(config: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a tenant sets itself: what agrees with the layers below goes on following them."""
+    return {key: value for key, value in config.items() if key not in below or below[key] != value}
+
+
+def _shown_changes(changes: Sequence[ConfigChange]) -> dict[str, Any]:
+    return {
+        "first": [_shown_change(one) for one in changes[:_SHOWN_CHANGES]],
+        "more": max(0, len(changes) - _SHOWN_CHANGES),
+    }
+
+
+def _shown_change(change: ConfigChange) -> dict[str, Any]:
+    return {
+        "pointer": change.pointer,
+        "kind": change.kind,
+        "old": _as_json(change.before) if change.kind is not ChangeKind.ADDED else "",
+        "new": _as_json(change.after) if change.kind is not ChangeKind.REMOVED else "",
+    }
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < len(text) <= 9):
+        raise Http404("There is no such revision.")
+    return int(text)
