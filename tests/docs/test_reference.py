@@ -63,12 +63,13 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert lost == []
 
 
-def test_every_promise_names_tests_that_exist() -> None:
-    page = (PROJECT / "docs/reference/promises.md").read_text()
-    named = re.findall(r"`((?:tests|plugins)/[^`:]+)::(\w+)`", page)
+@pytest.mark.parametrize("page", ["docs/reference/promises.md", "docs/plugins/guides.md"])
+def test_every_promise_names_tests_that_exist(page: str) -> None:
+    text = (PROJECT / page).read_text()
+    named = re.findall(r"`((?:tests|plugins|examples)/[^`:]+)::(\w+)`", text)
 
     assert [f"{file}::{test}" for file, test in named if not _has_test(PROJECT / file, test)] == []
-    rows = [line for line in page.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| promise")]
     assert [row for row in rows if "::" not in row] == []
 
 
