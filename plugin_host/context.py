@@ -22,7 +22,7 @@ from plugin_host.identifiers import (
     is_whole_number,
     route_prefix,
 )
-from plugin_host.runtime_state import current_run
+from plugin_host.runtime_state import Secrets, current_run
 
 __all__ = ["EventType", "HookContext", "PluginContext", "RecordEvent"]
 
@@ -342,6 +342,13 @@ class PluginContext:
         self.registrations.settings_read.add(key)
         fallback = self._default(key, default)
         return self._read_setting(key, fallback) if self._read_setting is not None else fallback
+
+    def get_secrets(self) -> Secrets:
+        """Return the plugin's secrets of the tenant that a handler, route or page runs for; none are set elsewhere."""
+        run = current_run()
+        if run is None or run.plugin_id != self._plugin_id or run.secrets is None:
+            return Secrets(self._plugin_id)
+        return run.secrets
 
     def close(self) -> Registrations:
         """End recording and return what was recorded; called by the host after `register`."""

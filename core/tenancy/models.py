@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
-from django.db.backends.utils import names_digest
 from django.db.models.base import ModelBase
 from django.db.models.options import Options
 
@@ -13,16 +12,7 @@ from core.ids import uuid7
 from core.scope import current_tenant_id
 from core.tenancy.constraints import TenantForeignKey, TenantPolicy
 from core.tenancy.managers import TenantManager
-
-_MAX_NAME_LENGTH = 63  # PostgreSQL cuts longer identifiers off
-
-
-def _constraint_name(table: str, suffix: str) -> str:
-    name = f"{table}_{suffix}"
-    if len(name) <= _MAX_NAME_LENGTH:
-        return name
-    digest = names_digest(table, suffix, length=8)
-    return f"{name[: _MAX_NAME_LENGTH - 9]}_{digest}"
+from core.tenancy.names import constraint_name
 
 
 class TenantRelation(models.ForeignKey[Any, Any]):
@@ -51,10 +41,10 @@ class _TenantOwnedBase(ModelBase):
             return
         table = meta.db_table
         own: list[models.BaseConstraint] = [
-            TenantPolicy(name=_constraint_name(table, "tenant_policy"), privileges=cls.tenant_privileges),
-            models.UniqueConstraint(fields=["tenant", "id"], name=_constraint_name(table, "tenant_id_key")),
+            TenantPolicy(name=constraint_name(table, "tenant_policy"), privileges=cls.tenant_privileges),
+            models.UniqueConstraint(fields=["tenant", "id"], name=constraint_name(table, "tenant_id_key")),
             *(
-                TenantForeignKey(name=_constraint_name(table, f"{field.column}_tenant_fk"), field=field.name)
+                TenantForeignKey(name=constraint_name(table, f"{field.column}_tenant_fk"), field=field.name)
                 for field in meta.local_fields
                 if isinstance(field, TenantRelation)
             ),

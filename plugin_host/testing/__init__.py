@@ -1,4 +1,7 @@
-"""Fixtures for the tests of plugins.
+"""Fixtures for the tests of plugins, and the types to annotate them with.
+
+In the project of a plugin, one whose pyproject.toml has an entry point in `tenantry.plugins`, they are there by
+themselves. Elsewhere:
 
     # conftest.py
     pytest_plugins = ["plugin_host.testing"]
@@ -9,25 +12,72 @@ own. In a test file inside a plugin's package or distribution that plugin is on 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from plugin_host.context import HookContext
-from plugin_host.testing.peer import HttpPeer
+from plugin_host.pytest_plugin import ensure_servers
+from plugin_host.testing.peer import HttpPeer, PeerAnswer, PeerRequest
+from plugin_host.testing.types import (
+    ClientFor,
+    DeliverAll,
+    DeliveryRun,
+    MakeContent,
+    MakeTenant,
+    PluginEnabled,
+    PluginScope,
+    RunHook,
+)
 
 if TYPE_CHECKING:
     from django.test import Client
     from pytest_django.plugin import DjangoDbBlocker
 
-    from plugin_host.testing.host import DeliverAll, PluginEnabled, RunHook
     from tenants.models import Tenant
+
+__all__ = [
+    "ClientFor",
+    "DeliverAll",
+    "DeliveryRun",
+    "HttpPeer",
+    "MakeContent",
+    "MakeTenant",
+    "PeerAnswer",
+    "PeerRequest",
+    "PluginEnabled",
+    "PluginScope",
+    "RunHook",
+    "Tenant",
+]
+
+
+def pytest_configure() -> None:
+    """Have servers, also where a conftest names this module."""
+    ensure_servers()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Let each process that runs tests make its own database before it reads the settings.
+
+    With this variable in its environment pytest-django would read them first, and all would share one database.
+    """
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
 
 # Whatever needs Django is imported inside the fixtures: this module may be loaded before the settings are.
 
-MakeTenant = Callable[..., "Tenant"]
+
+def __getattr__(name: str) -> Any:
+    if name == "Tenant":  # in tests, which are imported when Django is ready
+        from tenants.models import Tenant
+
+        return Tenant
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -73,11 +123,25 @@ def hook_context(tenant: Tenant) -> HookContext:
 
 
 @pytest.fixture
-def client(tenant: Tenant) -> Client:
+def client(client_for: ClientFor, tenant: Tenant) -> Client:
     """Django's test client, at the tenant's host."""
-    from django.test import Client
+    return client_for(tenant)
 
-    return Client(headers={"host": f"{tenant.slug}.test"})
+
+@pytest.fixture
+def admin_client(tenant: Tenant) -> Client:
+    """The browser of an administrator who has signed in to the tenant's admin."""
+    from plugin_host.testing import people
+
+    return people.signed_in_client(tenant, role="admin")
+
+
+@pytest.fixture
+def client_for() -> ClientFor:
+    """Make clients of any tenant: `client_for(other_tenant, role="editor")`, with a new member's key for a role."""
+    from plugin_host.testing import people
+
+    return people.client_for
 
 
 @pytest.fixture
@@ -93,17 +157,17 @@ async def async_client(tenant: Tenant) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def auth_headers(tenant: Tenant) -> dict[str, str]:
     """The sign-in of an editor of the tenant, who is new in each test."""
-    from plugin_host.testing import host
+    from plugin_host.testing import people
 
-    return host.headers_of_new_member(tenant, role="editor")
+    return people.headers_of_new_member(tenant, role="editor")
 
 
 @pytest.fixture
 def admin_headers(tenant: Tenant) -> dict[str, str]:
     """The sign-in of an administrator of the tenant, who is new in each test."""
-    from plugin_host.testing import host
+    from plugin_host.testing import people
 
-    return host.headers_of_new_member(tenant, role="admin")
+    return people.headers_of_new_member(tenant, role="admin")
 
 
 @pytest.fixture
@@ -127,10 +191,32 @@ def plugin_enabled() -> PluginEnabled:
 
 
 @pytest.fixture
+def make_content(tenant: Tenant) -> MakeContent:
+    """Make content and return it as hooks get it: `make_content(title="Slow food", published=True, **fields)`.
+
+    It goes through all hooks; for actions call `deliver_all` next. The collection `articles` is made by the first call,
+    takes any fields and has pages; name another one with `collection=`. With the `content_id` of earlier content that
+    is changed. `tenant=` makes it for another tenant.
+    """
+    from plugin_host.testing import content
+
+    return content.content_maker(tenant)
+
+
+@pytest.fixture
+def plugin_scope() -> PluginScope:
+    """Look at things as a plugin's code sees them: `with plugin_scope("my-plugin", tenant): Model.objects.count()`."""
+    from plugin_host.testing import host
+
+    return host.plugin_scope
+
+
+@pytest.fixture
 def run_hook(tenant: Tenant) -> RunHook:
     """Call a hook as the host does: `run_hook("my-plugin", "dvp_content_published", content_id, content)`.
 
-    It runs with the tenant's configuration and secrets; what it raises comes through.
+    The context is put in where the hook wants it. It runs with the tenant's configuration and secrets; what it raises
+    comes through.
     """
     from plugin_host.testing import host
 

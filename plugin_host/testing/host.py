@@ -6,20 +6,19 @@ import asyncio
 import inspect
 import secrets
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
-from uuid import UUID
+from typing import Any
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.apps import apps
 from django.core.asgi import get_asgi_application
 from django.db import connections
 
-from core.actors import Actor, system_actor
+from core.actors import system_actor
 from core.platform_work import PlatformWork
 from core.scope import platform_scope, tenant_scope
 from plugin_host.context import HookContext
@@ -28,60 +27,40 @@ from plugin_host.deliveries.execution import run_delivery
 from plugin_host.deliveries.finishing import AttemptResult, finish_attempts, given_back
 from plugin_host.dispatch.binding import plugin_actor
 from plugin_host.errors import PluginError
+from plugin_host.hookspec import HOOKS, health_check_arguments
 from plugin_host.loading.app_config import PluginAppConfig
 from plugin_host.models import Delivery
+from plugin_host.registry import loaded_plugins
+from plugin_host.runner import Handler
 from plugin_host.runtime_state import plugin_run
 from plugin_host.services import enable_plugin as switch_on
 from plugin_host.services import save_config, save_secrets
 from plugin_host.state import forget_tenant_plugins, tenant_plugins
+from plugin_host.testing.people import headers_of_new_member
+from plugin_host.testing.types import DeliverAll, DeliveryRun, PluginEnabled, RunHook
 from tenants.models import Domain, Tenant
-from tenants.services.keys import create_api_key
-from tenants.services.members import add_member
+
+__all__ = [
+    "DeliverAll",
+    "DeliveryRun",
+    "PluginEnabled",
+    "RunHook",
+    "application",
+    "deliver_all",
+    "enable_plugin",
+    "headers_of_new_member",
+    "hook_caller",
+    "make_tenant",
+    "open_deliveries",
+    "plugin_at",
+    "plugin_scope",
+]
 
 _ACTOR = system_actor("tests")
 _BATCH = 32
 _LEASE_SECONDS = 60.0
 # What other tests have left open must not be run here, and not be looked at again either.
 _LATER_SECONDS = 86_400.0
-
-
-class PluginEnabled(Protocol):
-    def __call__(
-        self,
-        plugin_id: str,
-        tenant: Tenant,
-        *,
-        config: Mapping[str, Any] | None = None,
-        secrets: Mapping[str, str] | None = None,
-    ) -> None: ...
-
-
-class RunHook(Protocol):
-    def __call__(self, plugin_id: str, hook: str, *arguments: Any) -> Any: ...
-
-
-class DeliverAll(Protocol):
-    def __call__(self, tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryRun:
-    """How one run of a delivery ended.
-
-    Args:
-        ended: `done`, `done_with_errors`, `skipped` or `dead`; empty where it is tried again.
-        log: The lines that were written meanwhile.
-    """
-
-    id: UUID
-    plugin: str
-    hook: str
-    event_type: str
-    attempt: int
-    ended: str
-    error: str
-    wait_seconds: float
-    log: tuple[str, ...]
 
 
 def make_tenant(slug: str | None = None, **fields: Any) -> Tenant:
@@ -91,16 +70,6 @@ def make_tenant(slug: str | None = None, **fields: Any) -> Tenant:
         tenant = Tenant.objects.create(slug=slug, name=fields.pop("name", slug.title()), **fields)
         Domain.objects.create(tenant=tenant, host=f"{slug}.test", is_primary=True)
     return tenant
-
-
-def headers_of_new_member(tenant: Tenant, *, role: str) -> dict[str, str]:
-    """Make a member and return the headers of a key of theirs."""
-    with tenant_scope(tenant.pk, slug=tenant.slug, actor=_ACTOR):
-        user = add_member(email=f"{secrets.token_hex(6)}@example.org", role=role).user
-    actor = Actor(kind="user", id=str(user.pk), label=user.email, role=role)
-    with tenant_scope(tenant.pk, slug=tenant.slug, actor=actor):
-        key = create_api_key(name="tests", scopes=[])
-    return {"Authorization": f"Bearer {key.text}"}
 
 
 _handler = cache(get_asgi_application)
@@ -127,6 +96,20 @@ def enable_plugin(
         if secrets:
             save_secrets(plugin_id, secrets)
         switch_on(plugin_id)
+
+
+@contextmanager
+def plugin_scope(plugin_id: str, tenant: Tenant) -> Iterator[None]:
+    """Run the block as a plugin's code runs for a tenant, whether the plugin is on there or not.
+
+    Raises:
+        NotFound: There is no such plugin.
+    """
+    loaded_plugins().get(plugin_id)
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=plugin_actor(plugin_id)):
+        run = tenant_plugins(tenant.pk)[plugin_id].run(hook="test", tenant_slug=tenant.slug)
+        with plugin_run(run):
+            yield
 
 
 def plugin_at(path: Path) -> str | None:
@@ -163,13 +146,22 @@ def hook_caller(tenant: Tenant) -> RunHook:
             run = plugins[plugin_id].run(hook=hook, tenant_slug=tenant.slug)
             answer = None
             for handler in handlers.values():
+                given = _in_place(handler, context, arguments)
                 with plugin_run(run):
-                    answer = handler.call(context, *arguments)
+                    answer = handler.call(*given)
                     if inspect.isawaitable(answer):
                         answer = run_apart(_awaited(answer))
             return answer
 
     return call
+
+
+def _in_place(handler: Handler, context: HookContext, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return a hook's arguments with the context where the hook wants it, which is nearly always first."""
+    spec = HOOKS[handler.hook]
+    names = health_check_arguments(handler.call) if spec.other_arguments is not None else spec.arguments
+    place = names.index("ctx")
+    return (*arguments[:place], context, *arguments[place:])
 
 
 def deliver_all(tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]:

@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 import psycopg
 from psycopg import sql
 
-from tests.servers import PREFIX, PROJECT, clone_database, database_urls
+from tests.servers import PREFIX, PROJECT, clone_database, given_database
 
 # A listing whose first line is a comment with a path is that file.
 _LISTING = re.compile(r"```\w+\n(?:# |<!-- )(?:plugins/)?([\w./-]+\.\w+)(?: -->)?\n(.*?)```", re.DOTALL)
@@ -82,7 +82,7 @@ class Workplace:
     def _run(self, *arguments: str, owner: bool = False) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
-            **database_urls(Path(os.environ["TENANTRY_TEST_SOCKETS"]), self._database),
+            **given_database(self._database),
             "PLUGINS_DIR": str(self.plugins),
             "PYTHONPATH": str(PROJECT),
             "DJANGO_SETTINGS_MODULE": "cms_project.settings",

@@ -10,6 +10,7 @@ from plugin_host.management.plugin_actions.deliveries import DeliveriesAction, R
 from plugin_host.management.plugin_actions.explaining import ExplainAction
 from plugin_host.management.plugin_actions.health import HealthAction
 from plugin_host.management.plugin_actions.looking import ListAction, ShowAction
+from plugin_host.management.plugin_actions.new import NewAction
 from plugin_host.management.plugin_actions.secrets import SecretAction
 from plugin_host.management.plugin_actions.soundness import CheckAction
 from plugin_host.management.plugin_actions.states import (
@@ -33,4 +34,5 @@ ACTIONS: Final[tuple[type[PluginAction], ...]] = (
     ExplainAction,
     HealthAction,
     CheckAction,
+    NewAction,
 )

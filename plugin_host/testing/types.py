@@ -1,0 +1,78 @@
+"""The types of the fixtures, for annotations in tests; nothing here needs Django to be ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from django.test import Client
+
+    from tenants.models import Tenant
+
+
+class MakeTenant(Protocol):
+    def __call__(self, slug: str | None = None, **fields: Any) -> Tenant: ...
+
+
+class PluginEnabled(Protocol):
+    def __call__(
+        self,
+        plugin_id: str,
+        tenant: Tenant,
+        *,
+        config: Mapping[str, Any] | None = None,
+        secrets: Mapping[str, str] | None = None,
+    ) -> None: ...
+
+
+class PluginScope(Protocol):
+    def __call__(self, plugin_id: str, tenant: Tenant) -> AbstractContextManager[None]: ...
+
+
+class MakeContent(Protocol):
+    def __call__(
+        self,
+        content_id: UUID | str | None = None,
+        *,
+        tenant: Tenant | None = None,
+        collection: str = "articles",
+        title: str = "",
+        published: bool = True,
+        **data: Any,
+    ) -> dict[str, Any]: ...
+
+
+class ClientFor(Protocol):
+    def __call__(self, tenant: Tenant, *, role: str | None = None) -> Client: ...
+
+
+class RunHook(Protocol):
+    def __call__(self, plugin_id: str, hook: str, *arguments: Any) -> Any: ...
+
+
+class DeliverAll(Protocol):
+    def __call__(self, tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryRun:
+    """How one run of a delivery ended.
+
+    Args:
+        ended: `done`, `done_with_errors`, `skipped` or `dead`; empty where it is tried again.
+        log: The lines that were written meanwhile.
+    """
+
+    id: UUID
+    plugin: str
+    hook: str
+    event_type: str
+    attempt: int
+    ended: str
+    error: str
+    wait_seconds: float
+    log: tuple[str, ...]
