@@ -1,7 +1,7 @@
 """What pytest loads wherever Tenantry is installed: it looks whether a plugin is tested here, and does nothing else.
 
-It is tested where the project's pyproject.toml has an entry point in `tenantry.plugins`, and with `--plugin-contract`.
-Then servers and Django are there before any conftest is read, and the fixtures of `plugin_host.testing` with them.
+It is tested where the project's pyproject.toml has an entry point in `tenantry.plugins`. Then servers and Django are
+there before any conftest is read, and the fixtures of `plugin_host.testing` with them.
 """
 
 from __future__ import annotations

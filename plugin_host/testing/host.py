@@ -159,9 +159,18 @@ def hook_caller(tenant: Tenant) -> RunHook:
 def _in_place(handler: Handler, context: HookContext, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return a hook's arguments with the context where the hook wants it, which is nearly always first."""
     spec = HOOKS[handler.hook]
-    names = health_check_arguments(handler.call) if spec.other_arguments is not None else spec.arguments
+    names = (
+        health_check_arguments(_own_function(handler)) if spec.other_arguments is not None else spec.arguments
+    )
     place = names.index("ctx")
     return (*arguments[:place], context, *arguments[place:])
+
+
+def _own_function(handler: Handler) -> Any:
+    """Return the method or function of the plugin that a handler calls."""
+    plugin = loaded_plugins().get(handler.plugin_id)
+    registered = {one.key: one.handler for one in plugin.registrations.hooks}
+    return registered.get(handler.key) or getattr(plugin.template, handler.hook)
 
 
 def deliver_all(tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]:

@@ -9,7 +9,7 @@ import pytest
 
 from plugin_host.context import EventType, PluginContext, Registrations, rebound
 from plugin_host.errors import PluginError
-from plugin_host.runtime_state import PluginRun, plugin_run
+from plugin_host.runtime_state import PluginRun, Secrets, plugin_run
 
 TENANT = UUID("11111111-1111-1111-1111-111111111111")
 
@@ -206,3 +206,16 @@ def test_methods_of_the_template_are_bound_to_the_current_instance() -> None:
 def test_context_has_id_and_logger(ctx: PluginContext) -> None:
     assert ctx.plugin_id == "task-manager"
     assert ctx.logger.name == "plugins.task-manager"
+
+
+def test_secrets_are_those_of_the_tenant_that_the_handler_runs_for() -> None:
+    ctx = PluginContext("p")
+    assert ctx.get_secrets().get("token") == ""
+    run = PluginRun(plugin_id="p", tenant_id=TENANT, secrets=Secrets("p", {"token": "open sesame"}))
+
+    with plugin_run(run):
+        assert ctx.get_secrets().require("token") == "open sesame"
+        assert "open sesame" not in repr(ctx.get_secrets())
+        # Another plugin that calls this one's code does not get its own secrets out of it.
+        with pytest.raises(KeyError, match="Plugin q needs the secret 'token'"):
+            PluginContext("q").get_secrets().require("token")

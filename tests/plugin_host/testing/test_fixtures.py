@@ -8,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from django.test import Client
 
 from core.actors import system_actor
+from core.errors import NotFound
 from core.scope import tenant_scope
 from core.services.collections import create_collection
 from core.services.records import create_record
@@ -18,9 +20,10 @@ from plugin_host.context import HookContext
 from plugin_host.errors import PluginError
 from plugin_host.hookspec import ContentLifecycleHooks
 from plugin_host.registry import PluginRegistry
+from plugin_host.runtime import store
 from plugin_host.testing import host
-from plugin_host.testing.host import DeliverAll, PluginEnabled, RunHook
 from plugin_host.testing.peer import HttpPeer, PeerAnswer
+from plugin_host.testing.types import ClientFor, DeliverAll, MakeContent, PluginEnabled, PluginScope, RunHook
 from tenants.models import Tenant
 from tests.servers import PROJECT
 
@@ -45,6 +48,9 @@ class Echo(Plugin, ContentLifecycleHooks):
     ) -> None:
         if content["title"] == "bad":
             raise ValueError("a bad title")
+
+    def dvp_execute_health_check(self, check: Any, ctx: HookContext, execution_ctx: Any) -> Any:
+        return check, ctx.tenant_id, execution_ctx
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +129,55 @@ def test_the_peer_answers_in_turn_and_notes_what_it_gets(http_peer: HttpPeer) ->
 )
 def test_a_test_file_belongs_to_the_plugin_that_it_lies_in(path: str, plugin_id: str | None) -> None:
     assert host.plugin_at(PROJECT / path) == plugin_id
+
+
+def test_content_is_made_changed_and_published(
+    tenant: Tenant, other_tenant: Tenant, make_content: MakeContent
+) -> None:
+    draft = make_content(title="Slow food", published=False, minutes=3)
+    changed = make_content(draft["content_id"], title="Slower food")
+    elsewhere = make_content(tenant=other_tenant, collection="notes", title="Mine")
+
+    assert (draft["status"], draft["data"]) == ("draft", {"minutes": 3})
+    assert (changed["status"], changed["title"], changed["data"]) == (
+        "published",
+        "Slower food",
+        {"minutes": 3},
+    )
+    assert changed["content_id"] == draft["content_id"]
+    assert (elsewhere["tenant_id"], elsewhere["collection"]) == (str(other_tenant.pk), "notes")
+
+
+def test_plugin_scope_is_the_plugins_at_that_tenant(
+    tenant: Tenant, other_tenant: Tenant, plugin_scope: PluginScope, plugin_enabled: PluginEnabled
+) -> None:
+    plugin_enabled("echo", tenant, secrets={"word": "hello"})
+
+    with plugin_scope("echo", tenant):
+        store.set("seen", 1)
+    with plugin_scope("echo", other_tenant):
+        assert store.get("seen") is None
+    with pytest.raises(NotFound, match="Did you mean 'echo'"), plugin_scope("ecko", tenant):
+        pass
+
+
+def test_clients_are_who_they_are_asked_to_be(
+    tenant: Tenant, other_tenant: Tenant, client_for: ClientFor, admin_client: Client
+) -> None:
+    members = "/api/v1/tenant/members"
+
+    answers = [client_for(tenant, role=role).get(members).status_code for role in (None, "viewer", "admin")]
+
+    assert answers == [401, 403, 200]
+    assert len(client_for(other_tenant, role="admin").get(members).json()["data"]) == 1
+    assert admin_client.get("/admin/").status_code == 200
+
+
+def test_run_hook_puts_the_context_where_the_hook_wants_it(
+    tenant: Tenant, plugin_enabled: PluginEnabled, run_hook: RunHook
+) -> None:
+    plugin_enabled("echo", tenant)
+
+    found = run_hook("echo", "dvp_execute_health_check", "the check", "the run")
+
+    assert found == ("the check", tenant.pk, "the run")
