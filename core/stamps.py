@@ -4,7 +4,7 @@ Whoever changes such a row calls `announce_change` in the same transaction. Post
 commit (NOTIFY), and each forgets that one entry. A process that cannot hear (no listener yet, connection lost,
 transaction-pooling proxy without DATABASE_LISTEN_URL) caches nothing, so it is slower but never wrong.
 
-    hosts = StampedCache("hosts", load_host)
+    hosts = StampedCache("hosts", load_host, key_of=str)
     hosts.get("acme.example")
     announce_change("hosts", "acme.example")    # or no key: all of them
 """
@@ -17,7 +17,7 @@ import os
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, ClassVar
 
 import psycopg
@@ -33,27 +33,31 @@ _RECONNECT_SECONDS = 1.0
 _HEARTBEAT_SECONDS = 5.0
 
 
-class StampedCache[V]:
+class StampedCache[K: Hashable, V]:
     """A bounded cache in this process's memory whose entries fall out when `announce_change` names them.
 
     Args:
         name: Names the cache in announcements; one cache per name and process.
         load: Makes the value of a key; it may answer None, which is kept as well.
+        key_of: Makes the key of the text that announcements name it by.
         max_entries: The least recently loaded entry makes room.
     """
 
-    _all: ClassVar[weakref.WeakValueDictionary[str, StampedCache[Any]]] = weakref.WeakValueDictionary()
+    _all: ClassVar[weakref.WeakValueDictionary[str, StampedCache[Any, Any]]] = weakref.WeakValueDictionary()
 
-    def __init__(self, name: str, load: Callable[[str], V], *, max_entries: int = 10_000) -> None:
+    def __init__(
+        self, name: str, load: Callable[[K], V], *, key_of: Callable[[str], K], max_entries: int = 10_000
+    ) -> None:
         self.name = name
         self._load = load
+        self._key_of = key_of
         self._max_entries = max_entries
-        self._entries: OrderedDict[str, V] = OrderedDict()
+        self._entries: OrderedDict[K, V] = OrderedDict()
         self._generation = 0
         self._lock = threading.Lock()
         self._all[name] = self
 
-    def get(self, key: str) -> V:
+    def get(self, key: K) -> V:
         """Return the value of `key`, loading it where it is not known or may have changed."""
         if _listener.is_hearing():
             value = self._entries.get(key, _MISSING)
@@ -65,7 +69,7 @@ class StampedCache[V]:
             self._keep(key, loaded, generation)
         return loaded
 
-    def _keep(self, key: str, value: V, generation: int) -> None:
+    def _keep(self, key: K, value: V, generation: int) -> None:
         with self._lock:
             if generation != self._generation:
                 return  # it changed while it was being loaded
@@ -74,13 +78,13 @@ class StampedCache[V]:
                 self._entries.popitem(last=False)
 
     def drop(self, key: str = _EVERYTHING) -> None:
-        """Forget one entry, or all, in this process alone."""
+        """Forget one entry, named as in announcements, or all, in this process alone."""
         with self._lock:
             self._generation += 1
             if key == _EVERYTHING:
                 self._entries.clear()
             else:
-                self._entries.pop(key, None)
+                self._entries.pop(self._key_of(key), None)
 
 
 def announce_change(name: str, key: str = _EVERYTHING) -> None:
@@ -111,23 +115,29 @@ class _Listener:
     """The thread that hears announcements; one per process, started at first need and again after a fork."""
 
     def __init__(self) -> None:
-        self._pid = 0
+        self._started = False
         self._hearing = False
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         atexit.register(self._stopped.set)
+        # Told, instead of asking for the process's number each time: that is a system call.
+        os.register_at_fork(after_in_child=self._forget_parent)
 
     def is_hearing(self) -> bool:
-        if self._pid != os.getpid():
+        if not self._started:
             self._start()
         return self._hearing
 
+    def _forget_parent(self) -> None:
+        # A forked child has the flags, but neither the thread nor the connection.
+        self._started = self._hearing = False
+        self._lock = threading.Lock()
+
     def _start(self) -> None:
         with self._lock:
-            if self._pid == os.getpid():
+            if self._started:
                 return
-            self._hearing = False
-            self._pid = os.getpid()
+            self._started = True
             drop_all()
             if _address() is not None:
                 threading.Thread(target=self._listen_for_ever, name="stamps", daemon=True).start()

@@ -182,11 +182,11 @@ def tenant_plugins(tenant_id: UUID) -> TenantPlugins:
 
     Must not be called on an event loop's thread: it may have to ask the database.
     """
-    key = str(tenant_id)
-    found = _cache.get(key)
+    # The number and not the UUID, whose hash and comparison are Python code.
+    found = _cache.get(tenant_id.int)
     if not found.is_current():
-        _cache.drop(key)
-        found = _cache.get(key)
+        _cache.drop(str(tenant_id))
+        found = _cache.get(tenant_id.int)
     return found
 
 
@@ -254,8 +254,8 @@ def applied_migrations(plugins: Sequence[LoadedPlugin]) -> frozenset[tuple[str, 
         return frozenset((app, name) for app, name in cursor.fetchall())
 
 
-def _load(key: str) -> TenantPlugins:
-    tenant_id = UUID(key)
+def _load(key: int) -> TenantPlugins:
+    tenant_id = UUID(int=key)
     scope = current_scope()
     if scope is not None and scope.tenant_id == tenant_id:
         return _read(tenant_id, scope.tenant_slug)
@@ -473,4 +473,4 @@ def _unmigrated(version: int, why: str) -> FieldError:
     )
 
 
-_cache: StampedCache[TenantPlugins] = StampedCache(STAMP, _load)
+_cache: StampedCache[int, TenantPlugins] = StampedCache(STAMP, _load, key_of=lambda text: UUID(text).int)

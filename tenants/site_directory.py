@@ -56,4 +56,4 @@ def _load(key: str) -> Site:
     )
 
 
-_sites: StampedCache[Site] = StampedCache("sites", _load)
+_sites: StampedCache[str, Site] = StampedCache("sites", _load, key_of=str)

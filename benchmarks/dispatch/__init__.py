@@ -64,7 +64,7 @@ def _print_bookkeeping(costs: dict[int, dict[str, float]]) -> None:
     print(
         f"{PLUGINS} plugins, {len(ENABLED)} on for the tenant; microseconds of CPU, medians of {ROUNDS} rounds\n"
     )
-    print(f"{'tenants in turn':<46}" + "".join(f"{count:>10,}" for count in costs))
+    print(f"{'tenants in turn':<54}" + "".join(f"{count:>10,}" for count in costs))
     goals = {
         "nobody": f"goal: below {NOBODY_GOAL_US:.0f}",
         "handler": f"goal: at most {HANDLER_GOAL_US:.0f}",
@@ -73,10 +73,11 @@ def _print_bookkeeping(costs: dict[int, dict[str, float]]) -> None:
     labels = {
         "nobody": "a hook that nobody implements",
         "handler": "selection, order, account: each handler",
+        "floor": "  a plain loop that times and counts: each function",
         "surroundings": "  tenant, plugin, log context: each handler",
         "first": "the first use of a tenant, once, ms",
         "queries": "queries after that",
     }
     for name, label in labels.items():
         figures = "".join(f"{figures[name]:10.2f}" for figures in costs.values())
-        print(f"{label:<46}{figures}   {goals.get(name, '')}")
+        print(f"{label:<54}{figures}   {goals.get(name, '')}")

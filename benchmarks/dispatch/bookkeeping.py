@@ -15,6 +15,7 @@ from typing import Any, Final
 from django.db import connection
 
 from benchmarks.dispatch.installation import COLLECTION, ENABLED, GATE, NOBODYS_GATE
+from core.logging import CollectedLines
 from core.scope import Scope, enter_scope
 from plugin_host.dispatch.binding import inline_handlers
 from plugin_host.dispatch.hook_runner import refuse_in_transaction
@@ -24,16 +25,23 @@ from plugin_host.runner.calls import _Answer, _finished
 
 ROUNDS: Final = 9
 LOOPS: Final = 20_000
-YES: Final = PublishGateResult(allowed=True)
+NO_LINES: Final = CollectedLines(limit=0)
+YES: Final = _Answer(PublishGateResult(allowed=True))
 
 
 class _WithoutCalls(HookRunner):
     """A runner whose handlers all say yes without being called."""
 
     def _within(self, handler: Handler, args: Any, limit: Any, bind: Any, progress: Any) -> Any:
-        return _finished(handler, progress, _Answer(value=YES))
+        progress.started = progress.ended = progress.submitted
+        progress.lines = NO_LINES
+        return _finished(handler, progress, YES)
 
 
+_FUNCTIONS: Final[dict[str, Callable[[], None]]] = {name: lambda: None for name in ENABLED}
+_seconds: Final = dict.fromkeys(ENABLED, 0.0)
+_done: Final = dict.fromkeys(ENABLED, 0)
+_failed: Final = dict.fromkeys(ENABLED, 0)
 _runner: Final = _WithoutCalls(before_call=refuse_in_transaction)
 
 
@@ -41,7 +49,8 @@ def measure(scopes: Sequence[Scope]) -> dict[str, float]:
     """Return the costs, for tenants that take turns.
 
     Returns:
-        Microseconds of CPU: `nobody` per hook that nobody implements, `handler` and `surroundings` per handler; `first`
+        Microseconds of CPU: `nobody` per hook that nobody implements, `handler` and `surroundings` per handler, `floor`
+        per function of a plain loop that times and counts; `first`
         the milliseconds that the first use of a tenant takes; `queries` of all measured rounds together.
     """
     started = time.thread_time()
@@ -50,10 +59,13 @@ def measure(scopes: Sequence[Scope]) -> dict[str, float]:
         _gate()
     first = (time.thread_time() - started) / len(scopes) * 1000
     with _CountedQueries() as queries:
-        costs = _costs({"nobody": _nobody, "handler": _gate, "surroundings": _surroundings}, scopes)
+        costs = _costs(
+            {"floor": _floor, "nobody": _nobody, "handler": _gate, "surroundings": _surroundings}, scopes
+        )
     enter_scope(None)
     return {
         "nobody": costs["nobody"],
+        "floor": costs["floor"] / len(_FUNCTIONS),
         "handler": costs["handler"] / len(ENABLED),
         "surroundings": costs["surroundings"] / len(ENABLED),
         "first": first,
@@ -68,6 +80,19 @@ def _nobody() -> None:
 def _gate() -> None:
     found = inline_handlers(GATE, COLLECTION)
     _runner.run_gate(found.handlers, lambda handler: (), ask_all=True, bind=found.bind, budget=InlineBudget())
+
+
+def _floor() -> None:
+    """Call three functions and note how long each took: what any way of doing it pays."""
+    for name, function in _FUNCTIONS.items():
+        began = time.monotonic()
+        try:
+            function()
+        except Exception:  # noqa: BLE001 - nothing raises; the try is what is measured
+            _failed[name] += 1
+        else:
+            _seconds[name] += time.monotonic() - began
+            _done[name] += 1
 
 
 def _surroundings() -> None:

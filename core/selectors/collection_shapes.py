@@ -74,4 +74,4 @@ def _load(key: str) -> CollectionShape | None:
     )
 
 
-_shapes: StampedCache[CollectionShape | None] = StampedCache("collections", _load)
+_shapes: StampedCache[str, CollectionShape | None] = StampedCache("collections", _load, key_of=str)

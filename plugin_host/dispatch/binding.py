@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from core.actors import Actor
@@ -15,8 +16,8 @@ from plugin_host.dispatch.arguments import LIFECYCLE_HOOK_OF_EVENT, hooks_of_eve
 from plugin_host.hookspec import HOOKS
 from plugin_host.models.settings import PluginState
 from plugin_host.runner import Handler
-from plugin_host.runtime_state import plugin_run
-from plugin_host.state import TenantPlugin, TenantPlugins, tenant_plugins
+from plugin_host.runtime_state import PluginRun, plugin_run
+from plugin_host.state import TenantPlugin, tenant_plugins
 from tenants.models import Tenant
 
 Bind = Callable[[Handler], AbstractContextManager[object]]
@@ -32,15 +33,45 @@ class Readiness(StrEnum):
     """It is on, but does not run in this process: not loaded, not migrated, or its configuration does not fit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings(AbstractContextManager[None]):
+    """Tenant and plugin round a hook's code."""
+
+    __slots__ = ("_run", "_scope")
+
+    def __init__(self, scope: Scope, run: PluginRun) -> None:
+        self._scope = use_scope(scope)
+        self._run = plugin_run(run)
+
+    def __enter__(self) -> None:
+        self._scope.__enter__()
+        self._run.__enter__()
+
+    def __exit__(self, *exception: object) -> None:
+        self._run.__exit__(None, None, None)
+        self._scope.__exit__(None, None, None)
+
+
 class InlineHandlers:
     """The handlers of one operation and how their code is surrounded; one state of the plugins for all of them."""
 
-    handlers: tuple[Handler, ...]
-    bind: Bind
+    __slots__ = ("_plugins", "handlers")
+
+    def __init__(self, handlers: tuple[Handler, ...], plugins: Mapping[str, TenantPlugin]) -> None:
+        self.handlers = handlers
+        self._plugins = plugins
+
+    def bind(self, handler: Handler) -> Surroundings:
+        """Return what a handler's code runs inside."""
+        scope = require_tenant()
+        # What a plugin changes inside a hook lies one deeper, so that plugins which set each other off come to an end.
+        acting = replace(scope, actor=plugin_actor(handler.plugin_id), depth=scope.depth + 1)
+        run = self._plugins[handler.plugin_id].run(
+            hook=handler.hook, tenant_slug=scope.tenant_slug, correlation_id=scope.correlation_id
+        )
+        return Surroundings(acting, run)
 
 
-_NOBODY = InlineHandlers(handlers=(), bind=lambda handler: nullcontext())
+_NOBODY: Final = InlineHandlers((), {})
 
 
 def plugin_actor(plugin_id: str) -> Actor:
@@ -60,10 +91,8 @@ def inline_handlers(hook: str, collection_name: str | None = None) -> InlineHand
     tenant_id = require_tenant().tenant_id
     assert tenant_id is not None  # require_tenant refuses otherwise
     plugins = tenant_plugins(tenant_id)
-    found = plugins.handlers.get(hook, collection_name)
-    if not found:
-        return _NOBODY
-    return InlineHandlers(handlers=found, bind=lambda handler: _bound_inline(plugins, handler))
+    handlers = plugins.handlers.get(hook, collection_name)
+    return InlineHandlers(handlers, plugins) if handlers else _NOBODY
 
 
 def handlers_of_event(event: Event) -> list[Handler]:
@@ -101,34 +130,20 @@ def readiness(entry: TenantPlugin | None, hook: str) -> Readiness:
     return Readiness.PAUSED if entry.state is PluginState.PAUSED else Readiness.UNABLE
 
 
-@contextmanager
 def delivery_surroundings(
     scope: Scope, entry: TenantPlugin, hook: str, delivery_id: UUID, correlation_id: UUID
-) -> Iterator[None]:
-    """Run a delivery's hook inside the block."""
+) -> Surroundings:
+    """Return what a delivery's hook runs inside."""
     run = entry.run(
         hook=hook,
         tenant_slug=scope.tenant_slug,
         delivery_id=delivery_id,
         correlation_id=correlation_id,
     )
-    with use_scope(scope), plugin_run(run):
-        yield
+    return Surroundings(scope, run)
 
 
 def tenant_slug_and_plan(tenant_id: UUID) -> tuple[str, str]:
     """Return what a hook's context says of the tenant in scope."""
     slug, plan = Tenant.objects.values_list("slug", "plan").get(pk=tenant_id)
     return str(slug), str(plan)
-
-
-@contextmanager
-def _bound_inline(plugins: TenantPlugins, handler: Handler) -> Iterator[None]:
-    scope = require_tenant()
-    # What a plugin changes inside a hook lies one deeper, so that plugins which set each other off come to an end.
-    acting = replace(scope, actor=plugin_actor(handler.plugin_id), depth=scope.depth + 1)
-    run = plugins[handler.plugin_id].run(
-        hook=handler.hook, tenant_slug=scope.tenant_slug, correlation_id=scope.correlation_id
-    )
-    with use_scope(acting), plugin_run(run):
-        yield

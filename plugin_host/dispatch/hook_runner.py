@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from django.db import connection, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from plugin_host.runner import Handler, HookRunner
 
@@ -18,7 +18,7 @@ def refuse_in_transaction(handler: Handler) -> None:
     Raises:
         RuntimeError: A caller opened one; a programming error.
     """
-    if connection.in_atomic_block:
+    if connections[DEFAULT_DB_ALIAS].in_atomic_block:
         raise RuntimeError(
             f"Hook {handler.hook} of plugin {handler.plugin_id} would run inside a database transaction: "
             "call content services outside of transaction.atomic()."

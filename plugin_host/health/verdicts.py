@@ -75,4 +75,4 @@ def _read() -> Mapping[str, PluginHealth]:
     return found
 
 
-_cache: StampedCache[Mapping[str, PluginHealth]] = StampedCache(STAMP, _load)
+_cache: StampedCache[str, Mapping[str, PluginHealth]] = StampedCache(STAMP, _load, key_of=str)

@@ -21,6 +21,7 @@ from plugin_host.runner.outcomes import (
     FirstWinsResult,
     GateDenial,
     GateResult,
+    HookFailure,
     HookOutcome,
     HookRun,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "GateResult",
     "Handler",
     "HandlerTable",
+    "HookFailure",
     "HookOutcome",
     "HookRun",
     "HookRunner",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.logging import LogLine
 from plugin_host.errors import PluginError
+from plugin_host.runner.handlers import Handler
 
 
 class HookOutcome(StrEnum):
@@ -32,40 +33,104 @@ class HookOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HookRun:
-    """The account of one call of one handler; secrets are masked in its texts.
+class HookFailure:
+    """Why a call did not end well; secrets are masked in its texts.
 
     Args:
-        duration_ms: Time inside the handler, without waiting for a thread.
-        time_limit_seconds: What it may take by itself, whatever was left of it.
-        error: What it raised, as `Type: message`.
-        error_code: The `code` of a `PluginError`.
+        text: What the handler raised, as `Type: message`.
+        code: The `code` of a `PluginError`.
         permanent: Whether trying again is pointless.
         is_not_ready: Whether the plugin says that the other side is not ready, which is nobody's failure.
         retry_after_seconds: How long the plugin asks to wait before the next attempt.
-        lines: What it logged, the first lines.
-        errors_logged: How many of its lines were at ERROR or above.
     """
 
-    plugin_id: str
-    hook: str
-    key: str
-    outcome: HookOutcome
-    started_at: datetime
-    duration_ms: float
-    time_limit_seconds: float = 0.0
-    error: str = ""
-    error_code: str = ""
+    text: str
+    code: str = ""
     traceback: str = ""
     permanent: bool = False
     is_not_ready: bool = False
     retry_after_seconds: float | None = None
+
+
+class HookRun(NamedTuple):
+    """The account of one call of one handler.
+
+    A tuple of few fields, because one is made for each call, and a frozen dataclass of all that can be asked takes as
+    long as everything else round the call together.
+
+    Args:
+        began_at: When, in seconds since 1970.
+        duration_ms: Time inside the handler, without waiting for a thread.
+        failure: None where it ended well.
+        lines: What it logged, the first lines.
+        errors_logged: How many of its lines were at ERROR or above.
+    """
+
+    handler: Handler
+    outcome: HookOutcome
+    began_at: float
+    duration_ms: float
+    failure: HookFailure | None = None
     lines: tuple[LogLine, ...] = ()
     errors_logged: int = 0
 
+    @property
+    def plugin_id(self) -> str:
+        """Whose code it was."""
+        return self.handler.plugin_id
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecuteResult:
+    @property
+    def hook(self) -> str:
+        """The hook, or the event type."""
+        return self.handler.hook
+
+    @property
+    def key(self) -> str:
+        """Which of the plugin's handlers of the hook it was."""
+        return self.handler.key
+
+    @property
+    def time_limit_seconds(self) -> float:
+        """What the handler may take by itself, whatever was left of it."""
+        return self.handler.time_limit_seconds
+
+    @property
+    def started_at(self) -> datetime:
+        """When it was asked for."""
+        return datetime.fromtimestamp(self.began_at, UTC)
+
+    @property
+    def error(self) -> str:
+        """What it raised, as `Type: message`; empty where it did not."""
+        return self.failure.text if self.failure is not None else ""
+
+    @property
+    def error_code(self) -> str:
+        """The `code` of the `PluginError` that it raised."""
+        return self.failure.code if self.failure is not None else ""
+
+    @property
+    def traceback(self) -> str:
+        """Where it raised."""
+        return self.failure.traceback if self.failure is not None else ""
+
+    @property
+    def permanent(self) -> bool:
+        """Whether trying again is pointless."""
+        return self.failure is not None and self.failure.permanent
+
+    @property
+    def is_not_ready(self) -> bool:
+        """Whether the plugin says that the other side is not ready, which is nobody's failure."""
+        return self.failure is not None and self.failure.is_not_ready
+
+    @property
+    def retry_after_seconds(self) -> float | None:
+        """How long the plugin asks to wait before the next attempt."""
+        return self.failure.retry_after_seconds if self.failure is not None else None
+
+
+class ExecuteResult(NamedTuple):
     """What one handler returned, or why it did not."""
 
     value: Any
@@ -96,8 +161,7 @@ class GateDenial:
     error: PluginError | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GateResult:
+class GateResult(NamedTuple):
     """What all gates say together; `blockers` and `warnings` come from publish gates, as (plugin id, sentence)."""
 
     denials: tuple[GateDenial, ...] = ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from plugin_host.runner.outcomes import (
     FirstWinsResult,
     GateDenial,
     GateResult,
+    HookFailure,
     HookOutcome,
     HookRun,
 )
@@ -30,7 +31,7 @@ class HookRunner(HookCalls):
 
     def run_filter(
         self,
-        handlers: Iterable[Handler],
+        handlers: Sequence[Handler],
         value: _T,
         make_arguments: Callable[[Handler, _T], tuple[Any, ...]],
         *,
@@ -49,15 +50,15 @@ class HookRunner(HookCalls):
             PluginError: where a plugin refuses; `plugin` and `hook` are set on it.
             HookError: where a plugin returns None, or `accept` raises.
         """
+        self._check(handlers)
         current = value
         runs: list[HookRun] = []
         for handler in handlers:
             before = deepcopy(current)
-            result = self._execute(handler, make_arguments(handler, before), None, bind, budget)
-            run, error = result.run, result.error
+            returned, error, run = self._execute(handler, make_arguments(handler, before), None, bind, budget)
             if error is None:
                 try:
-                    current = self._taken(handler, current, result.value, accept)
+                    current = self._taken(handler, current, returned, accept)
                 except HookError as refusal:
                     self._account(_changed(run, HookOutcome.FAILED, refusal))
                     raise
@@ -99,7 +100,7 @@ class HookRunner(HookCalls):
 
     def run_gate(
         self,
-        handlers: Iterable[Handler],
+        handlers: Sequence[Handler],
         make_arguments: MakeArguments,
         *,
         ask_all: bool = False,
@@ -111,24 +112,19 @@ class HookRunner(HookCalls):
         Args:
             ask_all: Whether to go on after a no, so that all reasons are known; publishing does.
         """
+        self._check(handlers)
         denials: list[GateDenial] = []
         blockers: list[tuple[str, str]] = []
         warnings: list[tuple[str, str]] = []
         scores: list[tuple[str, float]] = []
         runs: list[HookRun] = []
         for handler in handlers:
-            result = self._execute(handler, make_arguments(handler), None, bind, budget)
-            run, verdict = result.run, result.value
+            verdict, error, run = self._execute(handler, make_arguments(handler), None, bind, budget)
             denial: GateDenial | None = None
-            if result.error is not None:
-                denial = _denial_of(handler, result.error, run)
+            if error is not None:
+                denial = _denial_of(handler, error, run)
             elif isinstance(verdict, PublishGateResult):
-                blockers += ((handler.plugin_id, text) for text in verdict.blockers)
-                warnings += ((handler.plugin_id, text) for text in verdict.warnings)
-                if verdict.score is not None:
-                    scores.append((handler.plugin_id, verdict.score))
-                if not verdict.allowed:
-                    denial = _denial(handler, " ".join(verdict.blockers))
+                denial = _heard(handler, verdict, blockers, warnings, scores)
             elif verdict is False:
                 denial = _denial(handler, "")
             elif verdict is not True:
@@ -140,7 +136,7 @@ class HookRunner(HookCalls):
                 )
                 run = _changed(run, HookOutcome.FAILED, wrong)
                 denial = _denial_of(handler, wrong, run)
-            if denial is not None and result.error is None and run.outcome.is_success:
+            if denial is not None and error is None and run.outcome.is_success:
                 run = _changed(run, HookOutcome.REFUSED, None)
             self._account(run)
             runs.append(run)
@@ -148,17 +144,11 @@ class HookRunner(HookCalls):
                 denials.append(denial)
                 if not ask_all:
                     break
-        return GateResult(
-            denials=tuple(denials),
-            blockers=tuple(blockers),
-            warnings=tuple(warnings),
-            scores=tuple(scores),
-            runs=tuple(runs),
-        )
+        return GateResult(tuple(denials), tuple(blockers), tuple(warnings), tuple(scores), tuple(runs))
 
     def run_collect(
         self,
-        handlers: Iterable[Handler],
+        handlers: Sequence[Handler],
         make_arguments: MakeArguments,
         *,
         item_type: type = object,
@@ -169,21 +159,19 @@ class HookRunner(HookCalls):
         Args:
             item_type: What the lists must hold.
         """
+        self._check(handlers)
         items: list[tuple[str, Any]] = []
         runs: list[HookRun] = []
         for handler in handlers:
-            result = self._execute(handler, make_arguments(handler), None, bind, None)
-            run = result.run
-            if result.error is None:
-                if isinstance(result.value, list | tuple) and all(
-                    isinstance(item, item_type) for item in result.value
-                ):
-                    items += ((handler.plugin_id, item) for item in result.value)
+            value, error, run = self._execute(handler, make_arguments(handler), None, bind, None)
+            if error is None:
+                if isinstance(value, list | tuple) and all(isinstance(item, item_type) for item in value):
+                    items += ((handler.plugin_id, item) for item in value)
                 else:
                     wrong = HookError(
                         handler.hook,
                         handler.plugin_id,
-                        f"it must return a list of {item_type.__name__}, not {result.value!r:.80}.",
+                        f"it must return a list of {item_type.__name__}, not {value!r:.80}.",
                         code="hook_returned_nonsense",
                     )
                     run = _changed(run, HookOutcome.FAILED, wrong)
@@ -193,7 +181,7 @@ class HookRunner(HookCalls):
 
     def run_first_wins(
         self,
-        handlers: Iterable[Handler],
+        handlers: Sequence[Handler],
         make_arguments: MakeArguments,
         *,
         accept: Callable[[Handler, Any], Any] | None = None,
@@ -205,10 +193,10 @@ class HookRunner(HookCalls):
         Args:
             accept: Returns what is taken for an answer; raises `PluginError` where it is none, and the next is asked.
         """
+        self._check(handlers)
         runs: list[HookRun] = []
         for handler in handlers:
-            result = self._execute(handler, make_arguments(handler), None, bind, budget)
-            run, answer = result.run, result.value
+            answer, _, run = self._execute(handler, make_arguments(handler), None, bind, budget)
             if answer is not None and accept is not None:
                 try:
                     answer = accept(handler, answer)
@@ -224,16 +212,32 @@ class HookRunner(HookCalls):
 
 def _changed(run: HookRun, outcome: HookOutcome, error: PluginError | None) -> HookRun:
     if error is None:
-        return replace(run, outcome=outcome)
-    return replace(
-        run, outcome=outcome, error=f"{type(error).__name__}: {error.message}", error_code=error.code
-    )
+        return run._replace(outcome=outcome)
+    failure = HookFailure(text=f"{type(error).__name__}: {error.message}", code=error.code)
+    return run._replace(outcome=outcome, failure=failure)
 
 
 def _attributed(error: PluginError, handler: Handler) -> PluginError:
     error.plugin = error.plugin or handler.plugin_id
     error.hook = error.hook or handler.hook
     return error
+
+
+def _heard(
+    handler: Handler,
+    verdict: PublishGateResult,
+    blockers: list[tuple[str, str]],
+    warnings: list[tuple[str, str]],
+    scores: list[tuple[str, float]],
+) -> GateDenial | None:
+    """Add what a publish gate says to what the others said."""
+    if verdict.blockers:
+        blockers += ((handler.plugin_id, text) for text in verdict.blockers)
+    if verdict.warnings:
+        warnings += ((handler.plugin_id, text) for text in verdict.warnings)
+    if verdict.score is not None:
+        scores.append((handler.plugin_id, verdict.score))
+    return None if verdict.allowed else _denial(handler, " ".join(verdict.blockers))
 
 
 def _denial(handler: Handler, reason: str) -> GateDenial:

@@ -85,4 +85,4 @@ def _load(host: str) -> HostedTenant:
     return HostedTenant(**dict(zip(names, row, strict=True)))
 
 
-_hosts: StampedCache[HostedTenant] = StampedCache("hosts", _load)
+_hosts: StampedCache[str, HostedTenant] = StampedCache("hosts", _load, key_of=str)

@@ -21,14 +21,14 @@ def wait_until_hearing() -> None:
         assert time.monotonic() < deadline, "the listener never connected"
 
 
-def counting(name: str) -> tuple[StampedCache[str], list[str]]:
+def counting(name: str) -> tuple[StampedCache[str, str], list[str]]:
     loaded: list[str] = []
 
     def load(key: str) -> str:
         loaded.append(key)
         return f"{key}-{len(loaded)}"
 
-    return StampedCache(name, load), loaded
+    return StampedCache(name, load, key_of=str), loaded
 
 
 def test_value_is_loaded_once() -> None:
@@ -98,3 +98,30 @@ def test_lost_listener_drops_everything_and_comes_back() -> None:
             "an entry outlived the connection that would have heard of its change"
         )
     wait_until_hearing()
+
+
+def test_forked_process_hears_for_itself() -> None:
+    """It has its parent's entries, but not the thread that would hear of their changes."""
+    script = """
+import os, time
+import django
+django.setup()
+from core import stamps
+from core.stamps import StampedCache
+cache = StampedCache("test_fork", lambda key: os.getpid(), key_of=str)
+def wait():
+    deadline = time.monotonic() + 20
+    while not stamps.is_hearing():
+        assert time.monotonic() < deadline, "the listener never connected"
+wait()
+assert cache.get("a") == os.getpid()
+child = os.fork()
+if not child:
+    seen_deaf = stamps.is_hearing()
+    first = cache.get("a")
+    wait()
+    kept = cache.get("a") == cache.get("a") == os.getpid()
+    os._exit(0 if not seen_deaf and first == os.getpid() and kept else 3)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", script], check=True, env=os.environ.copy())
