@@ -25,6 +25,7 @@ class PluginHostConfig(AppConfig):
         from plugin_host.bus import Exchange, set_exchange  # models are loaded only now
         from plugin_host.bus_directory import PluginDirectory
         from plugin_host.dispatch import receivers  # noqa: F401  # importing it connects the signals
+        from plugin_host.health import receivers as health_receivers  # noqa: F401  # the same
         from plugin_host.runtime import set_backend
         from plugin_host.runtime_backend import DatabaseBackend
         from plugin_host.scheduling import receivers as schedule_receivers  # noqa: F401  # the same

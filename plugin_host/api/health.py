@@ -10,16 +10,17 @@ from rest_framework.response import Response
 
 from core.actors import authorize
 from core.api.bodies import Body, object_schema
-from core.api.views import ApiView, bad_parameter
+from core.api.views import ApiView
 from core.scope import current_actor
 from plugin_host.api.health_documents import (
+    ASKED,
     HEALTH,
-    RESULTS,
+    asked_document,
     overview_document,
     result_document,
 )
 from plugin_host.api.parameters import earliest, page_size, page_start
-from plugin_host.health.running import run_checks_now
+from plugin_host.health.running import ask_for_checks
 from plugin_host.health.selectors import MAX_PAGE, health_overview, health_results
 
 NOTHING: Final = Body(object_schema({}))
@@ -54,8 +55,8 @@ class HealthView(ApiView):
         limit = page_size(asked.get("limit", str(_DEFAULT_PAGE)), most=MAX_PAGE)
         found = health_results(
             plugin_id,
-            check=_text("check", asked.get("check")),
-            target=_text("target", asked.get("target")),
+            check=asked.get("check"),
+            target=asked.get("target"),
             since=earliest("since", asked.get("since")),
             before=page_start(asked.get("cursor")),
             limit=limit,
@@ -79,18 +80,12 @@ class HealthRunView(ApiView):
 
     @extend_schema(
         tags=_TAGS,
-        summary="Run a plugin's checks now, or one of them",
+        summary="Have a worker run a plugin's checks now, or one of them",
         parameters=[_CHECK],
         request=NOTHING.openapi,
-        responses={200: RESULTS},
+        responses={202: ASKED},
     )
     def post(self, request: Request, plugin_id: str) -> Response:
         NOTHING.read(request)
-        check = _text("check", request.query_params.get("check"))
-        return Response({"data": [result_document(one) for one in run_checks_now(plugin_id, check=check)]})
-
-
-def _text(name: str, value: str | None) -> str | None:
-    if value is not None and "\0" in value:
-        raise bad_parameter(name, f"{name} has a NUL character, which nothing here can have.")
-    return value
+        asked = ask_for_checks(plugin_id, check=request.query_params.get("check"))
+        return Response({"data": [asked_document(one) for one in asked]}, status=202)

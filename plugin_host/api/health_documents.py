@@ -6,13 +6,15 @@ from typing import Any, Final
 
 from core.api.documents import answer_schema
 from core.selectors.content_state import timestamp
-from plugin_host.health.selectors import HealthOverview
+from plugin_host.health.running import AskedCheck
+from plugin_host.health.selectors import CheckState, HealthOverview
 from plugin_host.hooks.health_monitor import HealthSeverity, HealthStatus
-from plugin_host.models.health import HealthReason, HealthResult, HealthTrouble, HealthVerdict
+from plugin_host.models.health import HealthReason, HealthResult, HealthTrouble
 
 _TEXT: Final = {"type": "string"}
 _ID: Final = {"type": "string", "format": "uuid"}
 _MOMENT: Final = {"type": "string", "format": "date-time"}
+_MOMENT_OR_NONE: Final = {"type": ["string", "null"], "format": "date-time"}
 _NUMBER_OR_NONE: Final = {"type": ["number", "null"]}
 _STATUS: Final = {"type": "string", "enum": [one.value for one in HealthStatus]}
 _SEVERITY: Final = {"type": "string", "enum": [one.value for one in HealthSeverity]}
@@ -26,23 +28,44 @@ _DETAIL: Final = answer_schema(
     }
 )
 _FOUND: Final = {
-    "check": _TEXT,
-    "target": _TEXT,
-    "status": _STATUS,
-    "severity": _SEVERITY,
     "trouble": {"type": ["string", "null"], "enum": [*HealthTrouble.values, None]},
     "message": _TEXT,
     "details": {"type": "array", "items": _DETAIL},
     "response_time_ms": _NUMBER_OR_NONE,
-    "duration_ms": {"type": "number"},
     "retry_after_seconds": _NUMBER_OR_NONE,
-    "checked_at": _MOMENT,
 }
-VERDICT: Final = answer_schema({**_FOUND, "name": _TEXT, "description": _TEXT, "since": _MOMENT})
-RESULT: Final = answer_schema(
-    {**_FOUND, "id": _ID, "reason": {"type": "string", "enum": HealthReason.values}}
+CHECK: Final = answer_schema(
+    {
+        "check": _TEXT,
+        "target": _TEXT,
+        "name": _TEXT,
+        "description": _TEXT,
+        "status": _STATUS,
+        "severity": _SEVERITY,
+        **_FOUND,
+        "duration_ms": _NUMBER_OR_NONE,
+        "checked_at": _MOMENT_OR_NONE,
+        "since": _MOMENT_OR_NONE,
+        "next_run_at": _MOMENT_OR_NONE,
+        "is_waiting": {"type": "boolean"},
+    }
 )
-RESULTS: Final = answer_schema({"data": {"type": "array", "items": RESULT}})
+RESULT: Final = answer_schema(
+    {
+        "id": _ID,
+        "check": _TEXT,
+        "target": _TEXT,
+        "status": _STATUS,
+        "severity": _SEVERITY,
+        **_FOUND,
+        "duration_ms": {"type": "number"},
+        "checked_at": _MOMENT,
+        "reason": {"type": "string", "enum": HealthReason.values},
+    }
+)
+ASKED: Final = answer_schema(
+    {"data": {"type": "array", "items": answer_schema({"check": _TEXT, "target": _TEXT, "run": _ID})}}
+)
 _CURSOR: Final = {"type": ["string", "null"]}
 HEALTH: Final = answer_schema(
     {
@@ -50,7 +73,8 @@ HEALTH: Final = answer_schema(
         "status": _STATUS,
         "runs": {"type": "boolean"},
         "why_not": _TEXT,
-        "checks": {"type": "array", "items": VERDICT},
+        "problem": _TEXT,
+        "checks": {"type": "array", "items": CHECK},
         "data": {"type": "array", "items": RESULT},
         "next": _CURSOR,
         "previous": _CURSOR,
@@ -66,36 +90,53 @@ def overview_document(overview: HealthOverview) -> dict[str, Any]:
         "status": overview.worst.value,
         "runs": not overview.why_not,
         "why_not": overview.why_not,
-        "checks": [verdict_document(verdict) for verdict in overview.verdicts],
+        "problem": overview.problem,
+        "checks": [check_document(one) for one in overview.checks],
     }
 
 
-def verdict_document(verdict: HealthVerdict) -> dict[str, Any]:
+def check_document(state: CheckState) -> dict[str, Any]:
     """Return how one check fares at one target."""
+    verdict = state.verdict
     return {
-        **_found(verdict),
-        "name": verdict.definition.get("name", verdict.check_id),
-        "description": verdict.definition.get("description", ""),
-        "since": timestamp(verdict.status_since),
+        "check": state.check_id,
+        "target": state.target,
+        "name": state.name,
+        "description": state.description,
+        "status": state.status.value,
+        "severity": state.severity.value,
+        "trouble": (verdict.trouble or None) if verdict is not None else None,
+        "message": verdict.message if verdict is not None else "",
+        "details": verdict.details if verdict is not None else [],
+        "response_time_ms": verdict.response_time_ms if verdict is not None else None,
+        "retry_after_seconds": verdict.retry_after_seconds if verdict is not None else None,
+        "duration_ms": verdict.duration_ms if verdict is not None else None,
+        "checked_at": timestamp(verdict.checked_at) if verdict is not None else None,
+        "since": timestamp(verdict.status_since) if verdict is not None else None,
+        "next_run_at": timestamp(state.next_run_at),
+        "is_waiting": state.is_waiting,
     }
 
 
 def result_document(result: HealthResult) -> dict[str, Any]:
     """Return what one run found."""
-    return {**_found(result), "id": str(result.pk), "reason": result.reason}
-
-
-def _found(row: HealthResult | HealthVerdict) -> dict[str, Any]:
     return {
-        "check": row.check_id,
-        "target": row.target,
-        "status": row.status,
-        "severity": row.severity,
-        "trouble": row.trouble or None,
-        "message": row.message,
-        "details": row.details,
-        "response_time_ms": row.response_time_ms,
-        "duration_ms": row.duration_ms,
-        "retry_after_seconds": row.retry_after_seconds,
-        "checked_at": timestamp(row.checked_at),
+        "id": str(result.pk),
+        "check": result.check_id,
+        "target": result.target,
+        "status": result.status,
+        "severity": result.severity,
+        "trouble": result.trouble or None,
+        "message": result.message,
+        "details": result.details,
+        "response_time_ms": result.response_time_ms,
+        "retry_after_seconds": result.retry_after_seconds,
+        "duration_ms": result.duration_ms,
+        "checked_at": timestamp(result.checked_at),
+        "reason": result.reason,
     }
+
+
+def asked_document(asked: AskedCheck) -> dict[str, Any]:
+    """Return a check that a worker runs now."""
+    return {"check": asked.check_id, "target": asked.target, "run": str(asked.run.pk)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from core.scope import require_tenant
@@ -13,7 +14,8 @@ from plugin_host.health.surroundings import check_surroundings, hook_context
 from plugin_host.hooks.health_monitor import HealthCheckDefinition
 from plugin_host.identifiers import is_text, is_whole_number, item_problem
 from plugin_host.loading.plugin import LoadedPlugin
-from plugin_host.models.health import MAX_CHECK_ID_LENGTH, MAX_TARGET_LENGTH
+from plugin_host.models.schedule import MAX_ITEM_ID_LENGTH, MAX_TARGET_LENGTH
+from plugin_host.scheduling.kinds import handles
 from plugin_host.state import TenantPlugin
 
 REGISTER_HOOK: Final = "dvp_register_health_checks"
@@ -30,7 +32,7 @@ DEFAULT_NAME: Final = "default"
 
 def has_checks(plugin: LoadedPlugin) -> bool:
     """Say whether a plugin can be checked at all."""
-    return any(name == EXECUTE_HOOK for name in _hook_names(plugin))
+    return handles(plugin, EXECUTE_HOOK)
 
 
 def collect_checks(plugin: LoadedPlugin, entry: TenantPlugin) -> list[HealthCheckDefinition]:
@@ -39,14 +41,11 @@ def collect_checks(plugin: LoadedPlugin, entry: TenantPlugin) -> list[HealthChec
     Raises:
         PluginError: The hook fails, or returns what cannot be used; its message says what to change.
     """
-    if not has_checks(plugin):
-        return []
-    asking = [handler for handler in plugin_handlers(plugin, entry) if handler.hook == REGISTER_HOOK]
-    if not asking:
-        return [HealthCheckDefinition(f"{plugin.id}.{DEFAULT_NAME}", plugin.metadata.name)]
     scope = require_tenant()
-    found: list[object] = []
-    for handler in asking:
+    returned: list[object] = []
+    for handler in plugin_handlers(plugin, entry):
+        if handler.hook != REGISTER_HOOK:
+            continue
         result = hook_runner.execute(
             handler,
             (hook_context(scope, entry, {}),),
@@ -59,8 +58,19 @@ def collect_checks(plugin: LoadedPlugin, entry: TenantPlugin) -> list[HealthChec
                 f"{REGISTER_HOOK} must return a list of HealthCheckDefinition, not {result.value!r:.80}.",
                 code="health_checks_unusable",
             )
-        found += result.value
-    return usable_checks(plugin.id, found)
+        returned += result.value
+    return checks_of(plugin, returned)
+
+
+def checks_of(plugin: LoadedPlugin, returned: Sequence[object]) -> list[HealthCheckDefinition]:
+    """Return the checks of a plugin, given what its collect hook returned; one without the hook has one by itself.
+
+    Raises:
+        PluginError: with every fault of the list.
+    """
+    if handles(plugin, REGISTER_HOOK):
+        return usable_checks(plugin.id, returned)
+    return [HealthCheckDefinition(f"{plugin.id}.{DEFAULT_NAME}", plugin.metadata.name)]
 
 
 def usable_checks(plugin_id: str, found: Sequence[object]) -> list[HealthCheckDefinition]:
@@ -98,11 +108,9 @@ def targets_of(check: HealthCheckDefinition, domains: Sequence[str]) -> list[str
     return [check.target] if check.target else list(domains)
 
 
-def _hook_names(plugin: LoadedPlugin) -> list[str]:
-    return [
-        *(spec.name for spec in plugin.hooks),
-        *(registration.hook.name for registration in plugin.registrations.hooks),
-    ]
+def at_target(check: HealthCheckDefinition, target: str) -> HealthCheckDefinition:
+    """Return a check with what it looks at in one run."""
+    return check if check.target == target else replace(check, target=target)
 
 
 def _problems(plugin_id: str, check: HealthCheckDefinition) -> list[str]:
@@ -111,8 +119,8 @@ def _problems(plugin_id: str, check: HealthCheckDefinition) -> list[str]:
         return [named]
     where = f"of check {check.check_id}"
     problems = []
-    if len(check.check_id) > MAX_CHECK_ID_LENGTH:
-        problems.append(f"check_id {check.check_id!r} is longer than {MAX_CHECK_ID_LENGTH} characters.")
+    if len(check.check_id) > MAX_ITEM_ID_LENGTH:
+        problems.append(f"check_id {check.check_id!r} is longer than {MAX_ITEM_ID_LENGTH} characters.")
     for name, longest in (
         ("name", MAX_NAME_LENGTH),
         ("target", MAX_TARGET_LENGTH),

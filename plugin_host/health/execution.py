@@ -10,7 +10,8 @@ from typing import Any
 from uuid import UUID
 
 from core.errors import Conflict, Unavailable
-from core.scope import Scope, require_tenant
+from core.scope import require_tenant
+from plugin_host.context import HookContext
 from plugin_host.dispatch.binding import Readiness, readiness
 from plugin_host.dispatch.hook_runner import hook_runner
 from plugin_host.handler_table import plugin_handlers
@@ -62,11 +63,6 @@ class CheckCall:
         limit = self.run.check.timeout_seconds
         return hook_runner.execute(self.handler, self.arguments, time_limit_seconds=limit, bind=self.bind)
 
-    async def aexecute(self) -> ExecuteResult:
-        """Run it on the running event loop, beside others; never raises but for cancellation."""
-        limit = self.run.check.timeout_seconds
-        return await hook_runner.arun(self.handler, self.arguments, time_limit_seconds=limit, bind=self.bind)
-
     def finding(self, result: ExecuteResult) -> Finding | None:
         """Return what came of it; None where the host had no room to run it."""
         with self.bind(self.handler):
@@ -103,7 +99,7 @@ def prepare_check(run: CheckRun) -> CheckCall:
     return CheckCall(
         run=run,
         handler=handler,
-        arguments=_arguments(plugin, handler, scope, entry, run),
+        arguments=check_arguments(plugin, handler, hook_context(scope, entry, {}), run),
         bind=lambda called: check_surroundings(
             scope, entry, called.hook, once_scope=f"check:{run.execution_id}"
         ),
@@ -144,20 +140,18 @@ def _executing(plugin: LoadedPlugin, entry: TenantPlugin) -> Handler | None:
     return next((one for one in plugin_handlers(plugin, entry) if one.hook == EXECUTE_HOOK), None)
 
 
-def _arguments(
-    plugin: LoadedPlugin, handler: Handler, scope: Scope, entry: TenantPlugin, run: CheckRun
+def check_arguments(
+    plugin: LoadedPlugin, handler: Handler, context: HookContext, run: CheckRun
 ) -> tuple[Any, ...]:
-    context = hook_context(
-        scope,
-        entry,
-        {
-            "check_id": run.check.check_id,
-            "execution_id": str(run.execution_id),
-            "attempt": run.attempt,
-            "scheduled_time": run.scheduled_for.isoformat(),
-            "reason": str(run.reason),
-        },
-    )
+    """Return what the hook is called with, in the form in which the plugin has written it."""
+    known = {
+        "check_id": run.check.check_id,
+        "execution_id": str(run.execution_id),
+        "attempt": run.attempt,
+        "scheduled_time": run.scheduled_for.isoformat(),
+        "reason": str(run.reason),
+    }
+    context = replace(context, metadata={**context.metadata, **known})
     if health_check_arguments(_written(plugin, handler)) == HOOKS[EXECUTE_HOOK].arguments:
         return (context, run.check.check_type, run.check.target)
     execution = HealthCheckContext(
@@ -176,8 +170,3 @@ def _written(plugin: LoadedPlugin, handler: Handler) -> Callable[..., Any]:
             return registration.handler
     method: Callable[..., Any] = getattr(plugin.template, EXECUTE_HOOK)
     return method
-
-
-def at_target(check: HealthCheckDefinition, target: str) -> HealthCheckDefinition:
-    """Return a check with what it looks at in one run."""
-    return check if check.target == target else replace(check, target=target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -10,13 +11,41 @@ from uuid import UUID
 from plugin_host.dispatch.binding import Readiness, readiness
 from plugin_host.health.definitions import EXECUTE_HOOK, has_checks
 from plugin_host.health.execution import why_not
+from plugin_host.health.kind import CHECK
 from plugin_host.health.verdicts import WORST_FIRST
-from plugin_host.hooks.health_monitor import HealthStatus
+from plugin_host.hooks.health_monitor import HealthSeverity, HealthStatus
 from plugin_host.models.health import HealthResult, HealthVerdict
+from plugin_host.models.schedule import RunStatus, ScheduledItem, ScheduledRun
 from plugin_host.registry import loaded_plugins
+from plugin_host.scheduling.kinds import DEFINITIONS
 from plugin_host.selectors.plugins import plugin_named, plugins_in_scope
 
 MAX_PAGE: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckState:
+    """How one check fares at one target.
+
+    Args:
+        verdict: None where it has not run yet.
+        next_run_at: When it runs by itself; None where it does not.
+        is_waiting: Whether a worker is to run it now, or runs it.
+    """
+
+    check_id: str
+    target: str
+    name: str
+    description: str
+    severity: HealthSeverity
+    verdict: HealthVerdict | None = None
+    next_run_at: datetime | None = None
+    is_waiting: bool = False
+
+    @property
+    def status(self) -> HealthStatus:
+        """The status that holds."""
+        return HealthStatus(self.verdict.status) if self.verdict is not None else HealthStatus.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,18 +54,21 @@ class HealthOverview:
 
     Args:
         why_not: Why none of its checks runs; empty where they do.
-        verdicts: One per check and target, the worst first.
+        problem: What is wrong with its list of checks, so that the known ones stay.
+        checks: One per check and target, the worst first.
     """
 
     plugin_id: str
     has_checks: bool
     why_not: str
-    verdicts: tuple[HealthVerdict, ...]
+    problem: str
+    checks: tuple[CheckState, ...]
 
     @property
     def worst(self) -> HealthStatus:
         """The worst status of all checks; unknown where none has run."""
-        return HealthStatus(self.verdicts[0].status) if self.verdicts else HealthStatus.UNKNOWN
+        found = [one.status for one in self.checks if one.verdict is not None]
+        return min(found, key=WORST_FIRST.index, default=HealthStatus.UNKNOWN)
 
 
 def health_overview(plugin_id: str) -> HealthOverview:
@@ -48,12 +80,51 @@ def health_overview(plugin_id: str) -> HealthOverview:
     entry = plugin_named(plugin_id)
     plugin = loaded_plugins().plugins.get(plugin_id)
     ready = readiness(entry, EXECUTE_HOOK)
-    rows = HealthVerdict.objects.filter(plugin=plugin_id)
+    items = list(
+        ScheduledItem.objects.filter(plugin=plugin_id, kind__in=(CHECK, DEFINITIONS), retired_at=None)
+    )
+    open_runs = ScheduledRun.objects.filter(plugin=plugin_id, kind=CHECK).exclude(status=RunStatus.ENDED)
+    waiting = set(open_runs.values_list("item_id", flat=True))
+    verdicts = {(row.check_id, row.target): row for row in HealthVerdict.objects.filter(plugin=plugin_id)}
+    known = has_checks(plugin) if plugin is not None else False
     return HealthOverview(
         plugin_id=plugin_id,
-        has_checks=plugin is not None and has_checks(plugin),
+        has_checks=known,
         why_not="" if ready is Readiness.READY else why_not(plugin_id, ready),
-        verdicts=tuple(sorted(rows, key=_worst_first)),
+        problem=next((item.problem for item in items if item.kind == DEFINITIONS), ""),
+        checks=tuple(
+            sorted(_states([one for one in items if one.kind == CHECK], verdicts, waiting), key=_worst_first)
+        ),
+    )
+
+
+def _states(
+    items: Sequence[ScheduledItem], verdicts: dict[tuple[str, str], HealthVerdict], waiting: Collection[UUID]
+) -> Iterator[CheckState]:
+    for item in items:
+        yield _state(
+            (item.item_id, item.target),
+            item.definition,
+            verdicts.pop((item.item_id, item.target), None),
+            next_run_at=item.next_run_at,
+            is_waiting=item.pk in waiting,
+        )
+    # Run by a command, and never by the clock.
+    for key, verdict in verdicts.items():
+        yield _state(key, verdict.definition, verdict)
+
+
+def _state(
+    key: tuple[str, str], definition: Mapping[str, Any], verdict: HealthVerdict | None, **planned: Any
+) -> CheckState:
+    return CheckState(
+        check_id=key[0],
+        target=key[1],
+        name=definition.get("name", key[0]),
+        description=definition.get("description", ""),
+        severity=HealthSeverity(definition.get("severity", HealthSeverity.WARNING)),
+        verdict=verdict,
+        **planned,
     )
 
 
@@ -97,5 +168,5 @@ def health_results(
     return list(rows.order_by("-id")[: min(limit, MAX_PAGE)])
 
 
-def _worst_first(verdict: HealthVerdict) -> tuple[Any, ...]:
-    return (WORST_FIRST.index(HealthStatus(verdict.status)), verdict.check_id, verdict.target)
+def _worst_first(state: CheckState) -> tuple[Any, ...]:
+    return (state.verdict is None, WORST_FIRST.index(state.status), state.check_id, state.target)

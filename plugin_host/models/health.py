@@ -6,9 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from core.tenancy.models import TenantOwned
-
-MAX_CHECK_ID_LENGTH = 200
-MAX_TARGET_LENGTH = 500
+from plugin_host.models.schedule import MAX_ITEM_ID_LENGTH, MAX_TARGET_LENGTH
 
 
 class HealthVerdictStatus(models.TextChoices):
@@ -37,7 +35,7 @@ class _HealthColumns(TenantOwned):
     """What a result says, and the verdict made from it."""
 
     plugin = models.CharField(max_length=63)
-    check_id = models.CharField(max_length=MAX_CHECK_ID_LENGTH)
+    check_id = models.CharField(max_length=MAX_ITEM_ID_LENGTH)
     target = models.CharField(max_length=MAX_TARGET_LENGTH, help_text="A domain, or what the check names.")
     status = models.CharField(max_length=12, choices=HealthVerdictStatus)
     severity = models.CharField(max_length=12, help_text="How much the check's failure matters.")

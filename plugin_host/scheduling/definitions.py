@@ -287,7 +287,10 @@ def keep_items(
         )
         before = _state_of(row)
         _take_over(row, definition)
+        was_planned = row.next_run_at is not None
         plan_item(row, now=now, zone=zone, is_on=is_on, replan=before[1] != _schedule_of(row))
+        if definition.runs_at_once and not was_planned and row.next_run_at is not None:
+            row.next_run_at = now
         if is_new:
             row.save(force_insert=True)
         elif _state_of(row) != before:

@@ -33,6 +33,7 @@ class ItemDefinition:
         cron_expression: Or `interval_seconds`, one of the two.
         time_zone: For the cron expression; empty is the tenant's.
         is_enabled: Whether it runs by itself.
+        runs_at_once: Whether it is due at once where nothing was planned before, and not only at its first slot.
     """
 
     item_id: str
@@ -43,6 +44,7 @@ class ItemDefinition:
     interval_seconds: int | None = None
     time_zone: str = ""
     is_enabled: bool = True
+    runs_at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,12 @@ from django.core.management.base import CommandError
 from core.errors import Invalid, TenantryError
 from core.selectors.content_state import timestamp
 from plugin_host.api.health_documents import overview_document
-from plugin_host.health.running import run_checks_now
-from plugin_host.health.selectors import HealthOverview, health_overview, plugins_with_checks
+from plugin_host.health.running import run_checks_here
+from plugin_host.health.selectors import CheckState, HealthOverview, health_overview, plugins_with_checks
 from plugin_host.hooks.health_monitor import HealthStatus
 from plugin_host.management.plugin_actions.base import ACTOR, Options, PluginAction, in_words
 from plugin_host.management.tenants import add_tenant_arguments, chosen_tenants
-from plugin_host.models.health import HealthTrouble, HealthVerdict
+from plugin_host.models.health import HealthTrouble
 
 
 class HealthAction(PluginAction):
@@ -60,7 +60,7 @@ class HealthAction(PluginAction):
         if not options["run"] or (overview.why_not and not is_named):
             return overview, ""
         try:
-            run_checks_now(plugin_id, check=options["check"])
+            run_checks_here(plugin_id, check=options["check"])
         except TenantryError as error:
             # Of one plugin that was named it is the command's own failure; among many it is one finding.
             if is_named:
@@ -70,21 +70,23 @@ class HealthAction(PluginAction):
 
     def _say(self, slug: str, overview: HealthOverview, refusal: str) -> None:
         self.stdout.write(f"{slug}  {overview.plugin_id}  {overview.worst.value}")
-        if refusal or overview.why_not:
-            self.stdout.write(f"  {refusal or overview.why_not}")
-        for verdict in overview.verdicts:
-            self.stdout.write(f"  {_line(verdict)}".rstrip())
+        for line in (refusal or overview.why_not, overview.problem):
+            if line:
+                self.stdout.write(f"  {line}")
+        for state in overview.checks:
+            self.stdout.write(f"  {_line(state)}".rstrip())
 
 
-def _line(verdict: HealthVerdict) -> str:
+def _line(state: CheckState) -> str:
+    verdict = state.verdict
+    if verdict is None:
+        return f"{state.check_id}  {state.target}  not run yet"
     status = verdict.status
     if verdict.trouble:
         status += f" ({HealthTrouble(verdict.trouble).label.lower()})"
     took = "" if verdict.response_time_ms is None else f"{verdict.response_time_ms:.0f} ms  "
-    return (
-        f"{verdict.check_id}  {verdict.target}  {status}  {timestamp(verdict.checked_at)}  "
-        f"{took}{verdict.message.partition(chr(10))[0]}"
-    )
+    said = verdict.message.partition("\n")[0]
+    return f"{state.check_id}  {state.target}  {status}  {timestamp(verdict.checked_at)}  {took}{said}"
 
 
 def _is_unhealthy(overview: HealthOverview) -> bool:

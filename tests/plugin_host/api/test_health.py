@@ -1,7 +1,8 @@
-"""Health through the API: verdicts, history, running checks now."""
+"""Health through the API: how checks fare, history, running them now."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -12,15 +13,19 @@ from pytest_django.fixtures import DjangoAssertNumQueries
 
 from core.actors import system_actor
 from core.scope import tenant_scope
+from plugin_host.base import Plugin
 from plugin_host.errors import AuthFailed
 from plugin_host.hooks.health_monitor import HealthSeverity, HealthStatus
+from plugin_host.models.schedule import ScheduledRun
+from plugin_host.registry import PluginRegistry
 from plugin_host.services import disable_plugin, enable_plugin, pause_plugin
+from plugin_host.testing.schedule import TaskRun, learn_definitions, run_waiting
 from tenants.models import Role, Tenant
 from tests.plugin_host.health.watchers import Lister, Watcher, detail, result
-from tests.plugin_host.installing import Install, install, no_plugins
+from tests.plugin_host.installing import no_plugins
 from tests.tenants.people import host_of, make_key_text, make_member, program
 
-__all__ = ["install", "no_plugins"]
+__all__ = ["no_plugins"]
 
 BASE = "/api/v1/admin/plugins"
 JSON = "application/json"
@@ -32,33 +37,68 @@ def admin(tenant: Tenant) -> Client:
 
 
 @pytest.fixture
-def watcher(install: Install) -> Watcher:
-    made = install(Watcher())
-    assert isinstance(made, Watcher)
+def watcher(no_plugins: object, tenant: Tenant) -> Watcher:
+    made = Watcher()
+    switch_on(made, tenant)
     return made
 
 
 @pytest.fixture
-def lister(install: Install) -> Lister:
-    made = install(Lister())
-    assert isinstance(made, Lister)
+def lister(no_plugins: object, tenant: Tenant) -> Lister:
+    made = Lister()
+    switch_on(made, tenant)
     return made
 
 
-def run(client: Client, plugin: str = "watcher", query: str = "") -> Any:
+def switch_on(plugin: Plugin, tenant: Tenant) -> None:
+    """Register a plugin and switch it on; what it checks is known afterwards, and nothing has run."""
+    PluginRegistry().register(plugin)
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        enable_plugin(plugin.name)
+    learn_definitions(tenant)
+
+
+def ask(client: Client, plugin: str = "watcher", query: str = "") -> Any:
     return client.post(f"{BASE}/{plugin}/health/run{query}", {}, content_type=JSON)
 
 
-def test_checks_are_run_and_shown(tenant: Tenant, admin: Client, watcher: Watcher) -> None:
+Run = Callable[..., list[TaskRun]]
+
+
+@pytest.fixture
+def run(admin: Client, tenant: Tenant) -> Run:
+    """Ask for checks, and run them as a worker does."""
+
+    def ask_and_run(plugin: str = "watcher", query: str = "") -> list[TaskRun]:
+        answer = ask(admin, plugin, query)
+        assert answer.status_code == 202, answer.content
+        return run_waiting(tenant)
+
+    return ask_and_run
+
+
+def test_checks_are_asked_for_run_and_shown(tenant: Tenant, admin: Client, watcher: Watcher) -> None:
     watcher.answer = lambda: result(
         HealthStatus.DEGRADED, detail(HealthStatus.DEGRADED, "slow", 812.5, HealthSeverity.INFO)
     )
+    (before,) = admin.get(f"{BASE}/watcher/health").json()["checks"]
+    assert (before["status"], before["checked_at"], before["is_waiting"]) == ("unknown", None, False)
 
-    answer = run(admin)
+    answer = ask(admin)
 
-    assert answer.status_code == 200
-    (found,) = answer.json()["data"]
-    shown = {
+    assert answer.status_code == 202
+    (asked,) = answer.json()["data"]
+    assert (asked["check"], asked["target"]) == ("watcher.default", f"{tenant.slug}.test")
+    assert admin.get(f"{BASE}/watcher/health").json()["checks"][0]["is_waiting"] is True
+    (run,) = run_waiting(tenant)
+    assert (str(run.id), run.ended, run.data) == (
+        asked["run"],
+        "done",
+        {"status": "degraded", "message": "slow"},
+    )
+    health = admin.get(f"{BASE}/watcher/health").json()
+    (check,), (found,) = health.pop("checks"), health.pop("data")
+    shared = {
         "check": "watcher.default",
         "target": f"{tenant.slug}.test",
         "status": "degraded",
@@ -79,52 +119,58 @@ def test_checks_are_run_and_shown(tenant: Tenant, admin: Client, watcher: Watche
         "checked_at": found["checked_at"],
         "duration_ms": found["duration_ms"],
     }
-    assert found == {**shown, "id": found["id"], "reason": "manual"}
-    health = admin.get(f"{BASE}/watcher/health").json()
+    assert found == {**shared, "id": str(run.execution_id), "reason": "manual"}
+    assert check == {
+        **shared,
+        "name": "Watcher",
+        "description": "",
+        "since": found["checked_at"],
+        "next_run_at": before["next_run_at"],
+        "is_waiting": False,
+    }
     assert health == {
         "plugin": "watcher",
         "status": "degraded",
         "runs": True,
         "why_not": "",
-        "checks": [{**shown, "name": "Watcher", "description": "", "since": found["checked_at"]}],
-        "data": [found],
+        "problem": "",
         "next": None,
         "previous": None,
         "total": None,
     }
 
 
-def test_one_check_is_run_by_either_name(admin: Client, lister: Lister) -> None:
-    for name in ("api", "lister.api"):
-        assert [one["check"] for one in run(admin, "lister", f"?check={name}").json()["data"]] == [
-            "lister.api"
-        ]
+def test_a_check_that_waits_already_is_not_asked_for_twice(admin: Client, watcher: Watcher) -> None:
+    first, second = (ask(admin).json()["data"] for _ in range(2))
 
-    wrong = run(admin, "lister", "?check=lister.apy")
+    assert first == second
+
+
+def test_one_check_is_run_by_either_name(admin: Client, lister: Lister, run: Run) -> None:
+    for name in ("api", "lister.api"):
+        assert [one.item_id for one in run("lister", f"?check={name}")] == ["lister.api"]
+
+    wrong = ask(admin, "lister", "?check=lister.apy")
 
     assert (wrong.status_code, wrong.json()["code"]) == (404, "check_not_found")
     assert "Did you mean 'lister.api'?" in wrong.json()["detail"]
 
 
-def test_the_worst_comes_first(admin: Client, watcher: Watcher, lister: Lister) -> None:
+def test_the_kind_of_trouble_is_told(admin: Client, watcher: Watcher, run: Run) -> None:
     def fail() -> Any:
         raise AuthFailed
 
-    run(admin, "lister")
-    assert [one["check"] for one in admin.get(f"{BASE}/lister/health").json()["checks"]] == [
-        "lister.api",
-        "lister.ping",
-    ]
     watcher.answer = fail
-    run(admin)
+    run()
+
     health = admin.get(f"{BASE}/watcher/health").json()
     assert (health["status"], health["checks"][0]["trouble"]) == ("unhealthy", "auth_failed")
     assert "renew the plugin's secret" in health["checks"][0]["message"]
 
 
-def test_history_is_narrowed_and_paged(admin: Client, lister: Lister) -> None:
+def test_history_is_narrowed_and_paged(admin: Client, lister: Lister, run: Run) -> None:
     for _ in range(3):
-        run(admin, "lister")
+        run("lister")
     where = f"{BASE}/lister/health"
 
     first = admin.get(f"{where}?limit=4").json()
@@ -143,7 +189,14 @@ def test_history_is_narrowed_and_paged(admin: Client, lister: Lister) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=many", "cursor=7", "since=yesterday", "since=0001-01-01T00:00:00%2b10:00", "chekc=x"],
+    [
+        "limit=0",
+        "limit=many",
+        "cursor=7",
+        "since=yesterday",
+        "since=0001-01-01T00:00:00%2b10:00",
+        "chekc=x",
+    ],
 )
 def test_wrong_parameters_are_named(admin: Client, watcher: Watcher, query: str) -> None:
     answer = admin.get(f"{BASE}/watcher/health?{query}")
@@ -152,19 +205,18 @@ def test_wrong_parameters_are_named(admin: Client, watcher: Watcher, query: str)
     assert answer.json()["errors"][0]["pointer"] == f"?{query.partition('=')[0]}"
 
 
-def test_off_means_off(tenant: Tenant, admin: Client, watcher: Watcher) -> None:
-    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
-        enable_plugin("watcher")
-    run(admin)
+def test_off_means_off(tenant: Tenant, admin: Client, watcher: Watcher, run: Run) -> None:
+    run()
     said = []
     for step in (pause_plugin, disable_plugin):
         with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
             step("watcher")
-        assert (refused := run(admin)).status_code == 409
+        assert (refused := ask(admin)).status_code == 409
         health = admin.get(f"{BASE}/watcher/health").json()
         assert (health["runs"], health["status"]) == (False, "healthy")
         assert health["why_not"] == refused.json()["detail"]
         said.append(health["why_not"].split(",")[0])
+        run_waiting(tenant)
 
     assert said == ["Plugin watcher is paused", "Plugin watcher is off"]
     assert len(watcher.calls) == 1
@@ -173,25 +225,33 @@ def test_off_means_off(tenant: Tenant, admin: Client, watcher: Watcher) -> None:
 def test_only_who_manages_plugins_runs_checks(tenant: Tenant, watcher: Watcher) -> None:
     editor = program(host_of(tenant), make_key_text(tenant, make_member(tenant, Role.EDITOR)))
 
-    assert run(editor).status_code == 403
-    assert watcher.calls == []
+    assert ask(editor).status_code == 403
+    with tenant_scope(tenant.pk):
+        assert ScheduledRun.objects.filter(kind="check").count() == 0
 
 
-def test_a_list_that_cannot_be_used_is_an_error(admin: Client, lister: Lister) -> None:
+def test_what_is_wrong_with_a_list_is_told_and_the_known_checks_stay(
+    tenant: Tenant, admin: Client, lister: Lister, run: Run
+) -> None:
     lister.checks = ["ping"]
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        disable_plugin("lister")
+        enable_plugin("lister")
+    learn_definitions(tenant)
 
-    answer = run(admin, "lister")
+    health = admin.get(f"{BASE}/lister/health").json()
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "health_checks_unusable")
+    assert "Item 0 of the list must be a HealthCheckDefinition, not 'ping'" in health["problem"]
+    assert [one["check"] for one in health["checks"]] == ["lister.api", "lister.ping"]
 
 
 def test_unknown_plugins_are_not_there(admin: Client, watcher: Watcher) -> None:
     assert admin.get(f"{BASE}/watchr/health").status_code == 404
-    assert run(admin, "watchr").status_code == 404
+    assert ask(admin, "watchr").status_code == 404
 
 
-def test_another_tenant_sees_nothing(admin: Client, watcher: Watcher, other_tenant: Tenant) -> None:
-    run(admin)
+def test_another_tenant_sees_nothing(admin: Client, watcher: Watcher, run: Run, other_tenant: Tenant) -> None:
+    run()
     stranger = program(
         host_of(other_tenant), make_key_text(other_tenant, make_member(other_tenant, Role.ADMIN))
     )
@@ -202,10 +262,10 @@ def test_another_tenant_sees_nothing(admin: Client, watcher: Watcher, other_tena
 
 
 def test_the_list_costs_the_same_for_one_and_for_many(
-    admin: Client, lister: Lister, django_assert_num_queries: DjangoAssertNumQueries
+    admin: Client, lister: Lister, run: Run, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for check in ("ping", "api"):
-        run(admin, "lister", f"?check={check}")
+        run("lister", f"?check={check}")
         admin.get(f"{BASE}/lister/health")
-        with django_assert_num_queries(3):  # key, verdicts, results
+        with django_assert_num_queries(5):  # key, items, open runs, verdicts, results
             admin.get(f"{BASE}/lister/health")

@@ -71,6 +71,7 @@ class Lister(Plugin):
             HealthCheckDefinition("lister.ping", "Ping", severity=HealthSeverity.CRITICAL),
             HealthCheckDefinition("lister.api", "API", target="api.example.org", timeout_seconds=5),
         ]
+        self.before: Callable[[], object] = lambda: None
 
     def dvp_register_health_checks(self, ctx: HookContext) -> Any:
         if isinstance(self.checks, Exception):
@@ -81,6 +82,7 @@ class Lister(Plugin):
         self, check: HealthCheckDefinition, ctx: HookContext, execution_ctx: HealthCheckContext
     ) -> HealthCheckResult:
         self.calls.append((check, ctx, execution_ctx))
+        self.before()
         return result(HealthStatus.HEALTHY, detail(ms=12.5))
 
 
