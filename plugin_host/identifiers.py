@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 PLUGIN_ID = re.compile(r"[a-z][a-z0-9-]{1,62}")
 # They stand where a plugin's id stands in addresses of the API and the administration.
-ADDRESS_WORDS = frozenset({"deliveries", "explain"})
+ADDRESS_WORDS = frozenset({"deliveries", "explain", "hooks"})
 _ITEM = re.compile(r"[a-z0-9][a-z0-9._-]{0,126}")
 _NAV_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}(/[a-z0-9][a-z0-9_-]{0,62})*")

@@ -20,7 +20,7 @@ from core.errors import Conflict, FieldError, TenantryError
 from core.forms.secret_form import SecretForm, SecretStatus
 from core.schema_keywords import as_uuid
 from core.scope import current_actor
-from plugin_host.admin import config_page, explain_page
+from plugin_host.admin import config_page, explain_page, hooks_page
 from plugin_host.admin.cards import about_facts, plugin_cards
 from plugin_host.admin.delivery_display import SHOWN, delivery_facts, shown_attempts, shown_delivery
 from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope
@@ -218,6 +218,7 @@ def routes(site: FrameAdminSite) -> list[URLPattern]:
     return [
         path("settings/plugins/", wrap(plugin_list), name="plugins"),
         *explain_page.routes(site),
+        *hooks_page.routes(site),
         path(one, wrap(plugin_overview), name="plugin"),
         path(f"{one}state/", wrap(plugin_state), name="plugin_state"),
         *config_page.routes(site),

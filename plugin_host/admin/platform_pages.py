@@ -19,6 +19,7 @@ from core.admin.frame import FrameAdminSite, MenuGroup, MenuItem
 from core.errors import TenantryError
 from core.forms.json_form import JsonSchemaFormField, under
 from core.scope import current_actor
+from plugin_host.admin import hooks_page
 from plugin_host.admin.cards import about_facts
 from plugin_host.admin.config_page import own_layer
 from plugin_host.loading.plugin import LoadedPlugin
@@ -139,6 +140,7 @@ def platform_routes(site: FrameAdminSite) -> list[URLPattern]:
     """The addresses of these pages below the platform's admin."""
     return [
         path("settings/plugins/", site.admin_view(platform_plugin_list), name="platform_plugins"),
+        *hooks_page.platform_routes(site),
         path("settings/plugins/<str:plugin_id>/", site.admin_view(platform_plugin), name="platform_plugin"),
     ]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from plugin_host.api import config_history, explain, health, plugins
+from plugin_host.api import config_history, explain, health, hooks, plugins
 
 _ONE = "admin/plugins/<str:plugin_id>"
 
 urlpatterns: list[URLPattern] = [
     path("admin/plugins", plugins.PluginListView.as_view(), name="plugin-list"),
+    path("admin/plugins/hooks", hooks.HooksView.as_view(), name="plugins-hooks"),
     path("admin/plugins/explain", explain.ExplainView.as_view(), name="plugins-explain"),
     path(
         "admin/plugins/deliveries/<uuid:delivery_id>/replay",

@@ -9,6 +9,7 @@ from plugin_host.management.plugin_actions.configuration import ConfigAction
 from plugin_host.management.plugin_actions.deliveries import DeliveriesAction, ReplayAction
 from plugin_host.management.plugin_actions.explaining import ExplainAction
 from plugin_host.management.plugin_actions.health import HealthAction
+from plugin_host.management.plugin_actions.hooks import HooksAction
 from plugin_host.management.plugin_actions.looking import ListAction, ShowAction
 from plugin_host.management.plugin_actions.new import NewAction
 from plugin_host.management.plugin_actions.secrets import SecretAction
@@ -29,6 +30,7 @@ ACTIONS: Final[tuple[type[PluginAction], ...]] = (
     ResumeAction,
     ConfigAction,
     SecretAction,
+    HooksAction,
     DeliveriesAction,
     ReplayAction,
     ExplainAction,
