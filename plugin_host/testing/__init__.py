@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -30,7 +31,10 @@ from plugin_host.testing.types import (
     MakeTenant,
     PluginEnabled,
     PluginScope,
+    RunDue,
     RunHook,
+    RunTask,
+    TaskRun,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +54,10 @@ __all__ = [
     "PeerRequest",
     "PluginEnabled",
     "PluginScope",
+    "RunDue",
     "RunHook",
+    "RunTask",
+    "TaskRun",
     "Tenant",
 ]
 
@@ -232,6 +239,28 @@ def deliver_all() -> DeliverAll:
     from plugin_host.testing import host
 
     return host.deliver_all
+
+
+@pytest.fixture
+def run_task(tenant: Tenant) -> RunTask:
+    """Run a scheduled task of `tenant` once, as "run now" does: `run_task("my-plugin.daily-sync")`.
+
+    Returns how the attempt ended.
+    """
+    from plugin_host.testing import schedule
+
+    return partial(schedule.run_task, tenant)
+
+
+@pytest.fixture
+def run_due(tenant: Tenant) -> RunDue:
+    """Run what the clock makes due for `tenant`, as a worker does: `run_due(now=...)`; returns the attempts.
+
+    With `waiting=True` what waits for another try is due at once.
+    """
+    from plugin_host.testing import schedule
+
+    return partial(schedule.run_due, tenant)
 
 
 @pytest.fixture

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
-from uuid import UUID
 
 from django.db.models.functions import Now
 
@@ -22,48 +18,16 @@ from plugin_host.scheduling.services import item_named, run_item_now
 from plugin_host.scheduling.source import run_scheduled
 from plugin_host.scheduling.tasks import TASK
 from plugin_host.testing.host import run_apart
+from plugin_host.testing.types import TaskRun
 from plugin_host.worker.source import ClaimLimits, ClaimRequest
 from tenants.models import Tenant
+
+__all__ = ["TaskRun", "learn_definitions", "run_due", "run_task", "run_waiting"]
 
 _ACTOR = system_actor("tests")
 _BATCH = 32
 # What other tests have left open must not be run here, and not be looked at again either.
 _LATER_SECONDS = 86_400.0
-
-
-class RunTask(Protocol):
-    def __call__(self, task_id: str) -> TaskRun: ...
-
-
-class RunDue(Protocol):
-    def __call__(self, *, now: datetime | None = None, waiting: bool = False) -> list[TaskRun]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRun:
-    """How one attempt at a scheduled item ended.
-
-    Args:
-        item_id: The task's, or the check's.
-        ended: `done`, `done_with_errors`, `skipped` or `dead`; empty where it is tried again.
-        reason: Why it was skipped or is dead.
-        data: What the task gave back.
-        log: The lines that were written meanwhile.
-    """
-
-    id: UUID
-    kind: str
-    item_id: str
-    target: str
-    execution_id: UUID
-    scheduled_time: datetime
-    attempt: int
-    ended: str
-    reason: str
-    error: str
-    data: Mapping[str, Any]
-    wait_seconds: float
-    log: tuple[str, ...]
 
 
 def run_task(tenant: Tenant, task_id: str) -> TaskRun:

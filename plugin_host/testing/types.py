@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -58,6 +59,14 @@ class DeliverAll(Protocol):
     def __call__(self, tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]: ...
 
 
+class RunTask(Protocol):
+    def __call__(self, task_id: str) -> TaskRun: ...
+
+
+class RunDue(Protocol):
+    def __call__(self, *, now: datetime | None = None, waiting: bool = False) -> list[TaskRun]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryRun:
     """How one run of a delivery ended.
@@ -74,5 +83,32 @@ class DeliveryRun:
     attempt: int
     ended: str
     error: str
+    wait_seconds: float
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRun:
+    """How one attempt at a scheduled item ended.
+
+    Args:
+        item_id: The task's, or the check's.
+        ended: `done`, `done_with_errors`, `skipped` or `dead`; empty where it is tried again.
+        reason: Why it was skipped or is dead.
+        data: What the task gave back.
+        log: The lines that were written meanwhile.
+    """
+
+    id: UUID
+    kind: str
+    item_id: str
+    target: str
+    execution_id: UUID
+    scheduled_time: datetime
+    attempt: int
+    ended: str
+    reason: str
+    error: str
+    data: Mapping[str, Any]
     wait_seconds: float
     log: tuple[str, ...]
