@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
@@ -24,7 +24,11 @@ from plugin_host.identifiers import (
 )
 from plugin_host.schemas import check_config_schema, check_secrets_schema
 
+if TYPE_CHECKING:
+    from plugin_host.runtime_state import Secrets
+
 STAGE = "metadata"
+CheckConfig = Callable[[dict[str, Any], "Secrets"], object]
 MigrateConfig = Callable[[int, dict[str, Any]], dict[str, Any]]
 
 METADATA_KEYS = (
@@ -40,6 +44,7 @@ METADATA_KEYS = (
     "hosts",
     "config_version",
     "migrate_config",
+    "check_config",
     "time_limits",
     "priority",
 )
@@ -66,6 +71,7 @@ class PluginMetadata:
         version: As the author writes it; `parsed_version` compares.
         hosts: Hosts that it calls.
         migrate_config: Brings configuration of an older `config_version` into today's shape.
+        check_config: Tries configuration and secrets that are not saved yet; in class style a method does.
         time_limits: Seconds by hook.
         priority: Place among the plugins that handle an inline hook; lower runs first.
     """
@@ -83,6 +89,7 @@ class PluginMetadata:
     hosts: tuple[str, ...] = ()
     config_version: int = 1
     migrate_config: MigrateConfig | None = None
+    check_config: CheckConfig | None = None
     time_limits: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     priority: int = 100
 
@@ -163,6 +170,8 @@ def metadata_from_class(cls: type, *, found_as: str) -> PluginMetadata:
         "config_schema": getattr(cls, "CONFIG_SCHEMA", None),
         "secrets_schema": getattr(cls, "SECRETS_SCHEMA", None),
         "migrate_config": _class_migration(cls),
+        # A method, which needs an instance; see `LoadedPlugin.config_check`.
+        "check_config": None,
     }
     for key in METADATA_KEYS:
         if key not in given and (value := getattr(cls, key, None)) is not None:
@@ -260,6 +269,7 @@ class _Parser:
             hosts=self._hosts(),
             config_version=self._whole("config_version", 1, at_least=1),
             migrate_config=self._migration(),
+            check_config=self._config_check(),
             time_limits=self._time_limits(),
             priority=self._whole("priority", 100),
         )
@@ -388,6 +398,17 @@ class _Parser:
             return None
         migrate: MigrateConfig | None = given
         return migrate
+
+    def _config_check(self) -> CheckConfig | None:
+        given = self._given.get("check_config")
+        if given is not None and not callable(given):
+            self._add(
+                "check_config",
+                f"{self._where} has 'check_config' {given!r}: it must be a function (config, secrets).",
+            )
+            return None
+        check: CheckConfig | None = given
+        return check
 
     def _time_limits(self) -> Mapping[str, float]:
         given = self._given.get("time_limits", {})

@@ -64,6 +64,11 @@ class Secrets:
             self._spelled = spellings_of(self._values.values())
         return self._spelled
 
+    def _changed(self, changes: Mapping[str, str | None]) -> dict[str, str]:
+        """Return the values with some set and those taken away that are None; for the host's trial of unsaved ones."""
+        merged = {**self._values, **changes}
+        return {key: value for key, value in merged.items() if value is not None}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginRun:

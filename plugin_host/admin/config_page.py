@@ -15,8 +15,10 @@ from core.admin.frame import FrameAdminSite
 from core.admin.model_admin import show_refusal
 from core.errors import NotFound, TenantryError
 from core.forms.json_form import JsonSchemaFormField, under
+from plugin_host.admin import config_trial
 from plugin_host.admin.plugin_view import PluginView
 from plugin_host.config_changes import ChangeKind, ConfigChange
+from plugin_host.health.config_check import has_config_check
 from plugin_host.schemas import schema_defaults
 from plugin_host.selectors.config_history import compare_configs, config_history
 from plugin_host.services import restore_config, save_config
@@ -57,8 +59,17 @@ def plugin_config(request: HttpRequest, plugin_id: str) -> HttpResponse:
     form = ConfigForm(
         request.POST if request.method == "POST" else None, schema=schema, current=full_config(plugin, entry)
     )
-    if form.is_valid():
-        below = schema_defaults(schema or {}) | resolved(entry.platform_config)
+    below = schema_defaults(schema or {}) | resolved(entry.platform_config)
+    trial: dict[str, Any] = {}
+    if config_trial.is_trial(request):
+        trial = (
+            config_trial.tried(plugin_id, config=own_layer(form.cleaned_data["config"], below))
+            if form.is_valid()
+            else config_trial.unusable(form)
+        )
+        if (fragment := config_trial.alone(request, trial)) is not None:
+            return fragment
+    elif form.is_valid():
         try:
             save_config(plugin_id, own_layer(form.cleaned_data["config"], below))
         except TenantryError as refusal:
@@ -70,7 +81,8 @@ def plugin_config(request: HttpRequest, plugin_id: str) -> HttpResponse:
         {"view": revision, "changes": _shown_changes(revision.changes)}
         for revision in config_history(plugin_id, limit=SHOWN_REVISIONS)
     ]
-    return view.render(request, "config", "plugin_config", {"form": form, "revisions": revisions})
+    context = {"form": form, "revisions": revisions, "can_try": has_config_check(plugin), **trial}
+    return view.render(request, "config", "plugin_config", context)
 
 
 def plugin_compare_configs(request: HttpRequest, plugin_id: str) -> HttpResponse:

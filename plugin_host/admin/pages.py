@@ -20,7 +20,7 @@ from core.errors import Conflict, FieldError, TenantryError
 from core.forms.secret_form import SecretForm, SecretStatus
 from core.schema_keywords import as_uuid
 from core.scope import current_actor
-from plugin_host.admin import config_page, explain_page, hooks_page
+from plugin_host.admin import config_page, config_trial, explain_page, hooks_page
 from plugin_host.admin.cards import about_facts, plugin_cards
 from plugin_host.admin.delivery_display import SHOWN, delivery_facts, shown_attempts, shown_delivery
 from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope
@@ -28,6 +28,7 @@ from plugin_host.admin.plugin_view import PluginView
 from plugin_host.deliveries.replaying import replay_delivery
 from plugin_host.deliveries.selectors import deliveries, delivery_with_attempts
 from plugin_host.dependencies import dependant_plugins
+from plugin_host.health.config_check import has_config_check
 from plugin_host.hookspec import HookKind
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.secret import PluginSecret
@@ -134,7 +135,16 @@ def plugin_secrets(request: HttpRequest, plugin_id: str) -> HttpResponse:
         # A plugin that is off may be filled in step by step; switching it on checks that all is there.
         enforce_required=False,
     )
-    if form.is_valid():
+    trial: dict[str, Any] = {}
+    if config_trial.is_trial(request):
+        trial = (
+            config_trial.tried(plugin_id, secrets=form.changes)
+            if form.is_valid()
+            else config_trial.unusable(form)
+        )
+        if (fragment := config_trial.alone(request, trial)) is not None:
+            return fragment
+    elif form.is_valid():
         try:
             save_secrets(plugin_id, form.changes)
         except TenantryError as refusal:
@@ -147,7 +157,8 @@ def plugin_secrets(request: HttpRequest, plugin_id: str) -> HttpResponse:
         else:
             messages.success(request, f"The secrets of {view.card.name} are saved.")
             return HttpResponseRedirect(reverse("admin:plugin_secrets", args=[plugin_id]))
-    return view.render(request, "secrets", "plugin_secrets", {"form": form})
+    context = {"form": form, "can_try": has_config_check(plugin), **trial}
+    return view.render(request, "secrets", "plugin_secrets", context)
 
 
 def _secret_statuses(plugin_id: str) -> dict[str, SecretStatus]:

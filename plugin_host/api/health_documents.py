@@ -18,7 +18,7 @@ _MOMENT_OR_NONE: Final = {"type": ["string", "null"], "format": "date-time"}
 _NUMBER_OR_NONE: Final = {"type": ["number", "null"]}
 _STATUS: Final = {"type": "string", "enum": [one.value for one in HealthStatus]}
 _SEVERITY: Final = {"type": "string", "enum": [one.value for one in HealthSeverity]}
-_DETAIL: Final = answer_schema(
+DETAIL: Final = answer_schema(
     {
         "check_id": _TEXT,
         "status": _STATUS,
@@ -30,7 +30,7 @@ _DETAIL: Final = answer_schema(
 _FOUND: Final = {
     "trouble": {"type": ["string", "null"], "enum": [*HealthTrouble.values, None]},
     "message": _TEXT,
-    "details": {"type": "array", "items": _DETAIL},
+    "details": {"type": "array", "items": DETAIL},
     "response_time_ms": _NUMBER_OR_NONE,
     "retry_after_seconds": _NUMBER_OR_NONE,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from plugin_host.api import config_history, explain, health, hooks, plugins
+from plugin_host.api import config_check, config_history, explain, health, hooks, plugins
 
 _ONE = "admin/plugins/<str:plugin_id>"
 
@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/pause", plugins.PauseView.as_view(), name="plugin-pause"),
     path(f"{_ONE}/resume", plugins.ResumeView.as_view(), name="plugin-resume"),
     path(f"{_ONE}/settings", plugins.SettingsView.as_view(), name="plugin-settings"),
+    path(f"{_ONE}/check", config_check.ConfigCheckView.as_view(), name="plugin-config-check"),
     path(
         f"{_ONE}/settings/revisions",
         config_history.RevisionListView.as_view(),

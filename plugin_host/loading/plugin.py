@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard, cast
 
 from plugin_host.base import Plugin
 from plugin_host.bus import message_handlers
@@ -17,6 +17,8 @@ from plugin_host.hookspec import HookSpec, implemented_hooks, validate_plugin_cl
 from plugin_host.identifiers import app_label, did_you_mean
 from plugin_host.metadata import PluginMetadata, agreed_metadata, metadata_from_class, metadata_from_meta
 from plugin_host.version import CORE_VERSION
+
+CONFIG_CHECK: Final = "check_config"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,13 @@ class LoadedPlugin:
     @property
     def id(self) -> str:
         return self.metadata.id
+
+    @property
+    def config_check(self) -> Callable[..., object] | None:
+        """What tries configuration and secrets: the function of `PLUGIN_META`, else the class's, not bound yet."""
+        if self.metadata.check_config is not None:
+            return self.metadata.check_config
+        return getattr(self.cls, CONFIG_CHECK, None)
 
     @property
     def label(self) -> str:
@@ -121,6 +130,7 @@ def build_plugin(
     if cls is not None:
         problems += validate_plugin_class(cls)
         problems += _bus_problems(cls)
+    problems += _config_check_problems(metadata, cls)
     if problems:
         raise PluginLoadError(metadata.id, problems)
     on_stage("init")
@@ -270,6 +280,27 @@ def _bus_problems(cls: type) -> list[LoadProblem]:
     except PluginError as error:
         return [LoadProblem(stage="hooks", subject="on_message", message=error.message)]
     return []
+
+
+def _config_check_problems(metadata: PluginMetadata, cls: type | None) -> list[LoadProblem]:
+    found = [(metadata.check_config, 2)] if metadata.check_config is not None else []
+    if (method := getattr(cls, CONFIG_CHECK, None)) is not None:
+        static = isinstance(inspect.getattr_static(cls, CONFIG_CHECK), staticmethod | classmethod)
+        found.append((method, 2 if static else 3))
+    message = "check_config takes two arguments after self: check_config(self, config, secrets)."
+    return [
+        LoadProblem(stage="hooks", subject=CONFIG_CHECK, message=message)
+        for function, arguments in found
+        if not _takes(function, arguments)
+    ]
+
+
+def _takes(function: object, arguments: int) -> bool:
+    try:
+        inspect.signature(cast("Callable[..., object]", function)).bind(*range(arguments))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _remembering(reader: SettingsReader | None, read: dict[str, Any]) -> SettingsReader:

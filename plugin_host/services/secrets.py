@@ -57,7 +57,7 @@ def save_secrets(
     with changing_plugin(plugin_id, now=now) as change:
         plugin = loaded_plugins().get(plugin_id)
         values = {key: value for key, value in changes.items() if value is not None}
-        _check(plugin, changes, values)
+        check_secrets(plugin, changes)
         for key, value in values.items():
             sealed, data_key_id, mark = seal_secret(plugin_id, key, value)
             PluginSecret.objects.update_or_create(
@@ -87,7 +87,13 @@ def _note(change: PluginChange, written: list[str], removed: list[str]) -> None:
     change.note("plugin.secrets_changed", event=event, detail=detail)
 
 
-def _check(plugin: LoadedPlugin, changes: Mapping[str, str | None], values: Mapping[str, str]) -> None:
+def check_secrets(plugin: LoadedPlugin, changes: Mapping[str, str | None]) -> None:
+    """Pass secrets that the plugin has and whose values fit; None takes one away.
+
+    Raises:
+        Invalid: with a pointer `/secrets/…` per fault, never with a value.
+    """
+    values = {key: value for key, value in changes.items() if value is not None}
     errors = [error for key in changes if (error := _key_fault(plugin, key)) is not None]
     errors += [error for key, value in values.items() if (error := _value_fault(key, value)) is not None]
     if not errors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final
 
 # A page as HTML and the text made from it can be megabytes; both can be read at the record's `url`.
@@ -39,3 +40,9 @@ def message_body(
         },
     }
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def ping_body(now: datetime) -> bytes:
+    """Return the message by which an address is tried."""
+    message = {"type": "ping", "timestamp": now.isoformat().replace("+00:00", "Z"), "data": {}}
+    return json.dumps(message, separators=(",", ":")).encode()

@@ -7,18 +7,25 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
+from uuid import uuid4
 
 import httpx
 
 from plugin_host import http
-from plugin_host.base import Plugin
+from plugin_host.base import Plugin, Secrets
 from plugin_host.context import HookContext
 from plugin_host.errors import PluginError
+from plugin_host.hooks.health_monitor import (
+    HealthCheckDetail,
+    HealthCheckResult,
+    HealthSeverity,
+    HealthStatus,
+)
 from plugin_host.hookspec import ContentLifecycleHooks
 
-from .answers import Answer, not_allowed, raise_for, read_answer, unanswered
+from .answers import Answer, Meaning, not_allowed, raise_for, read_answer, shown, unanswered
 from .config import CONFIG_SCHEMA, SECRETS_SCHEMA, WebhooksConfig
-from .message import message_body
+from .message import message_body, ping_body
 from .progress import Progress
 from .signing import signed_headers
 
@@ -83,6 +90,25 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks):
     ) -> None:
         await self._send("record.unpublished", ctx, content_id, content, metadata or {})
 
+    async def check_config(self, config: dict[str, Any], secrets: Secrets) -> HealthCheckResult:
+        """Send a signed `ping` to each address; nothing in it but its time."""
+        wanted = WebhooksConfig.from_dict(config)
+        body = ping_body(datetime.now(UTC))
+        headers = signed_headers(
+            secrets.require("signing_secret"),
+            message_id=f"ping_{uuid4().hex}",
+            timestamp=int(time.time()),
+            body=body,
+        )
+        async with http.client(timeout=TIMEOUT_SECONDS) as client:
+            details = await asyncio.gather(
+                *(_pinged(client, url, headers=headers, body=body) for url in wanted.urls)
+            )
+        worst = HealthStatus.HEALTHY
+        if any(detail.status is not HealthStatus.HEALTHY for detail in details):
+            worst = HealthStatus.UNHEALTHY
+        return HealthCheckResult(domain="", overall_status=worst, details=details)
+
     async def _send(
         self,
         event_type: str,
@@ -114,6 +140,22 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks):
         await progress.keep(answers)
         raise_for(answers)
         self.logger.info("%s sent to %d of %d addresses", event_type, len(open_urls), len(config.urls))
+
+
+async def _pinged(
+    client: httpx.AsyncClient, url: str, *, headers: Mapping[str, str], body: bytes
+) -> HealthCheckDetail:
+    begun = time.monotonic()
+    answer = await _post(client, url, headers=headers, body=body)
+    took = (time.monotonic() - begun) * 1000
+    good = answer.meaning is Meaning.DELIVERED
+    return HealthCheckDetail(
+        check_id="webhooks.ping",
+        status=HealthStatus.HEALTHY if good else HealthStatus.UNHEALTHY,
+        severity=HealthSeverity.INFO if good else HealthSeverity.CRITICAL,
+        message=f"{shown(url)} {answer.reason}",
+        response_time_ms=took,
+    )
 
 
 async def _post(client: httpx.AsyncClient, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:

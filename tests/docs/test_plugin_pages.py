@@ -55,7 +55,7 @@ def test_methods_of_the_context_are_as_described() -> None:
 
 
 def test_members_of_plugin_exist() -> None:
-    optional = {"register", "initialize", "shutdown"}
+    optional = {"register", "initialize", "shutdown", "check_config"}
     named = {name.partition("(")[0] for name in first_column("Plugin")}
 
     assert named - optional == {name for name in vars(Plugin) if not name.startswith("_")}

@@ -15,6 +15,7 @@ from core.scope import platform_scope
 from plugin_host.identifiers import did_you_mean
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.management.plugin_actions.base import ACTOR, Options, value_text
+from plugin_host.management.plugin_actions.config_check import ConfigCheck
 from plugin_host.management.plugin_actions.config_history import ConfigHistory
 from plugin_host.management.tenants import add_tenant_arguments
 from plugin_host.registry import loaded_plugins
@@ -22,7 +23,7 @@ from plugin_host.selectors.plugins import platform_settings_document, settings_d
 from plugin_host.services import save_config, save_platform_config
 
 
-class ConfigAction(ConfigHistory):
+class ConfigAction(ConfigHistory, ConfigCheck):
     name = "config"
     help = "a plugin's configuration"
 
@@ -37,10 +38,12 @@ class ConfigAction(ConfigHistory):
             one.add_argument("--platform", action="store_true", help="what lies below all tenants' own")
         get.add_argument("key", nargs="?", metavar="KEY")
         get.add_argument("--json", action="store_true", help="all layers, for machines")
-        change.add_argument("pairs", nargs="*", metavar="KEY=VALUE")
-        change.add_argument("--file", type=Path, metavar="FILE", help="a JSON object; - for standard input")
         unset.add_argument("keys", nargs="+", metavar="KEY")
         self.add_history(below)
+        check = self.add_check(below)
+        for one in (change, check):
+            one.add_argument("pairs", nargs="*", metavar="KEY=VALUE")
+            one.add_argument("--file", type=Path, metavar="FILE", help="a JSON object; - for standard input")
 
     def run(self, options: Options) -> None:
         cast("Callable[[Options], None]", getattr(self, f"_{options['below']}"))(options)
@@ -72,12 +75,13 @@ class ConfigAction(ConfigHistory):
                 self.stdout.write(f"{name} = {value_text(value)}  ({origin})")
 
     def _set(self, options: Options) -> None:
-        plugin = loaded_plugins().get(options["plugin"])
-        change = _read_file(options["file"]) if options["file"] else {}
-        change |= dict(_pair(text, plugin) for text in options["pairs"])
+        change = _asked_change(options)
         if not change:
             raise Invalid("Say what to set: KEY=VALUE, or --file FILE.")
         self._change_config(options, change)
+
+    def _check(self, options: Options) -> None:
+        self.try_change(options, _asked_change(options))
 
     def _unset(self, options: Options) -> None:
         self._change_config(options, dict.fromkeys(options["keys"]))
@@ -89,6 +93,12 @@ class ConfigAction(ConfigHistory):
             self.stdout.write(f"The platform's configuration of {options['plugin']} is saved.")
             return
         self.for_each(options, lambda plugin: save_config(plugin, change, merge=True), "is configured")
+
+
+def _asked_change(options: Options) -> dict[str, Any]:
+    plugin = loaded_plugins().get(options["plugin"])
+    change = _read_file(options["file"]) if options["file"] else {}
+    return change | dict(_pair(text, plugin) for text in options["pairs"])
 
 
 def _pair(text: str, plugin: LoadedPlugin) -> tuple[str, Any]:
