@@ -10,7 +10,9 @@ from django.urls import reverse
 from django.utils.timezone import localtime
 
 from core.admin.icons import FALLBACK, glyph
+from plugin_host.admin.health_display import health_badge
 from plugin_host.dependencies import dependant_plugins, required_plugins
+from plugin_host.health.verdicts import plugins_health
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PluginState
 from plugin_host.registry import LoadedPlugins
@@ -45,6 +47,8 @@ class PluginCard:
     Args:
         look: How the state's badge looks.
         reason: Why it is as it is, in one sentence.
+        health: How the worst of its checks fares; empty where none has run, or none runs.
+        health_look: How the badge that says so looks.
         url: Its own page; empty for one that is not loaded at all.
     """
 
@@ -57,6 +61,8 @@ class PluginCard:
     state_label: str
     look: str
     reason: str
+    health: str
+    health_look: str
     steps: tuple[Step, ...]
     url: str
     state_url: str
@@ -75,6 +81,8 @@ def plugin_card(plugin_id: str, plugins: TenantPlugins, *, may_manage: bool) -> 
     status = entry.status if entry is not None else PluginStatus(plugins.loaded.failures[plugin_id].status)
     label, look = _LABELS[status]
     title, version, author, description = _about(plugin_id, plugins.loaded)
+    runs = entry is not None and entry.runs
+    health, health_look = health_badge(plugins_health(plugins.tenant_id).get(plugin_id) if runs else None)
     return PluginCard(
         id=plugin_id,
         name=title,
@@ -85,6 +93,8 @@ def plugin_card(plugin_id: str, plugins: TenantPlugins, *, may_manage: bool) -> 
         state_label=label,
         look=look,
         reason=_reason(plugin_id, entry, plugins.loaded),
+        health=health,
+        health_look=health_look,
         steps=_steps(entry, status, plugins) if may_manage and entry is not None else (),
         url=reverse("admin:plugin", args=[plugin_id]),
         state_url=reverse("admin:plugin_state", args=[plugin_id]),

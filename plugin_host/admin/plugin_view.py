@@ -14,6 +14,7 @@ from core.actors import is_allowed
 from core.scope import current_actor
 from plugin_host.admin.cards import PluginCard, plugin_card
 from plugin_host.admin.plugin_pages import plugins_in_scope
+from plugin_host.health.definitions import has_checks
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.registry import LoadFailure
 from plugin_host.state import TenantPlugin
@@ -63,6 +64,8 @@ class PluginView:
             if self.loaded.metadata.secrets_schema is not None:
                 tabs.append(("plugin_secrets", "Secrets"))
         tabs.append(("plugin_deliveries", "Deliveries"))
+        if self.loaded is not None and has_checks(self.loaded):
+            tabs.append(("plugin_health", "Health"))
         return [
             {"title": title, "link": reverse(f"admin:{name}", args=[self.id]), "active": name == active}
             for name, title in tabs

@@ -18,6 +18,8 @@ from plugin_host.models.schedule import MAX_ITEM_ID_LENGTH, MAX_TARGET_LENGTH
 from plugin_host.scheduling.kinds import handles
 from plugin_host.state import TenantPlugin
 
+# As it stands in the tables of the schedule.
+CHECK: Final = "check"
 REGISTER_HOOK: Final = "dvp_register_health_checks"
 EXECUTE_HOOK: Final = "dvp_execute_health_check"
 

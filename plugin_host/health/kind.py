@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from django.utils import timezone
 
 from plugin_host.breaker.conduct import Conduct
 from plugin_host.health.definitions import (
+    CHECK,
     EXECUTE_HOOK,
     REGISTER_HOOK,
     at_target,
@@ -39,8 +39,6 @@ from plugin_host.scheduling.running import (
 )
 from plugin_host.state import tenant_plugins
 from tenants.selectors.domains import domain_hosts
-
-CHECK: Final = "check"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

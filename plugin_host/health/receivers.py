@@ -9,7 +9,8 @@ from django.dispatch import receiver
 
 from core.models import Event
 from core.signals import event_recorded
-from plugin_host.health.kind import CHECK, CheckKind
+from plugin_host.health.definitions import CHECK
+from plugin_host.health.kind import CheckKind
 from plugin_host.models.schedule import ScheduledItem
 from plugin_host.scheduling.kinds import register_kind
 

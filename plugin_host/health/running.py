@@ -11,9 +11,15 @@ from core.actors import authorize
 from core.errors import Conflict, NotFound
 from core.ids import uuid7
 from core.scope import current_actor
-from plugin_host.health.definitions import at_target, check_named, collect_checks, has_checks, targets_of
+from plugin_host.health.definitions import (
+    CHECK,
+    at_target,
+    check_named,
+    collect_checks,
+    has_checks,
+    targets_of,
+)
 from plugin_host.health.execution import CheckRun, execute_check, running_plugin
-from plugin_host.health.kind import CHECK
 from plugin_host.health.recording import forget_verdicts, record_finding
 from plugin_host.hooks.health_monitor import HealthCheckDefinition
 from plugin_host.identifiers import did_you_mean

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
+
+from plugin_host.deliveries.partitions import first_key_of
 from plugin_host.dispatch.binding import Readiness, readiness
-from plugin_host.health.definitions import EXECUTE_HOOK, has_checks
+from plugin_host.health.definitions import CHECK, EXECUTE_HOOK, has_checks
 from plugin_host.health.execution import why_not
-from plugin_host.health.kind import CHECK
 from plugin_host.health.verdicts import WORST_FIRST
 from plugin_host.hooks.health_monitor import HealthSeverity, HealthStatus
 from plugin_host.models.health import HealthResult, HealthVerdict
@@ -21,6 +23,7 @@ from plugin_host.scheduling.kinds import DEFINITIONS
 from plugin_host.selectors.plugins import plugin_named, plugins_in_scope
 
 MAX_PAGE: Final = 200
+MAX_SERIES: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +169,58 @@ def health_results(
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return list(rows.order_by("-id")[: min(limit, MAX_PAGE)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesPoint:
+    """One result, as charts need it.
+
+    Args:
+        ms: The response time that the check reports, or else how long it ran.
+    """
+
+    at: datetime
+    status: HealthStatus
+    ms: float | None
+
+
+def health_series(plugin_id: str, *, check: str, target: str, since: datetime) -> list[SeriesPoint]:
+    """Return the results of one check at one target from a moment on, the oldest first; at most 10,000."""
+    # The key begins with the time of its making, so what is older is not even looked at.
+    rows = HealthResult.objects.filter(
+        plugin=plugin_id, check_id=check, target=target, id__gte=first_key_of(since), checked_at__gte=since
+    )
+    found = rows.order_by("-id").values_list(
+        "checked_at", "status", "response_time_ms", "duration_ms", "trouble"
+    )
+    return [
+        SeriesPoint(
+            at=at, status=HealthStatus(status), ms=response if response is not None or trouble else took
+        )
+        for at, status, response, took, trouble in reversed(found[:MAX_SERIES])
+    ]
+
+
+def last_statuses(plugin_id: str, *, count: int) -> dict[tuple[str, str], list[str]]:
+    """Return the last statuses of each check and target of a plugin, the oldest first."""
+    found: dict[tuple[str, str], list[str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_STATUSES, {"plugin": plugin_id, "count": count})
+        for check_id, target, status in cursor.fetchall():
+            found.setdefault((check_id, target), []).append(status)
+    return found
+
+
+_LAST_STATUSES: Final = """
+SELECT v.check_id, v.target, r.status FROM plugin_host_healthverdict v
+CROSS JOIN LATERAL (
+    SELECT r.id, r.status FROM plugin_host_healthresult r
+    WHERE r.tenant_id = v.tenant_id AND r.plugin = v.plugin AND r.check_id = v.check_id AND r.target = v.target
+    ORDER BY r.id DESC LIMIT %(count)s
+) r
+WHERE v.plugin = %(plugin)s
+ORDER BY v.check_id, v.target, r.id
+"""
 
 
 def _worst_first(state: CheckState) -> tuple[Any, ...]:

@@ -18,7 +18,6 @@ from core.scope import current_actor, current_scope, platform_scope
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PlatformPluginSettings
 from plugin_host.registry import loaded_plugins
-from plugin_host.scheduling.definitions import want_definitions
 from plugin_host.schemas import config_errors
 from plugin_host.services.configuration import merged_config, unknown_keys, unstorable_values
 from plugin_host.state import announce_plugin_change, environment_reference, forget_tenant_plugins, resolved
@@ -123,6 +122,9 @@ def _changed(
                 row.save()
                 _audit(action, plugin)
                 announce_plugin_change(None)
+                # Imported here: what is scheduled is run with the breaker of these services.
+                from plugin_host.scheduling.definitions import want_definitions
+
                 want_definitions(plugin_id)
             return row
     except BaseException:
