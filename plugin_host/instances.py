@@ -245,7 +245,10 @@ class InstancePool:
 
     async def _astart(self, plugin: LoadedPlugin, entry: _Entry) -> None:
         if not self._begins(entry):
-            await asyncio.wrap_future(entry.started)
+            if entry.started.done():
+                entry.started.result()
+            else:
+                await asyncio.wrap_future(entry.started)
             return
         try:
             with plugin_run(entry.run):

@@ -1,9 +1,10 @@
-"""What reads need to know of a collection, kept in memory until its row changes."""
+"""What reads and hooks need to know of a collection, kept in memory until its row changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from core.models import Collection
@@ -31,11 +32,13 @@ class IndexedField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionShape:
-    """A collection as reads see it."""
+    """A collection as reads and hooks see it; shared by all of a process, so nothing in it may be changed."""
 
     collection_id: UUID
     name: str
+    schema: Mapping[str, Any]
     is_public: bool
+    has_pages: bool
     indexed: Mapping[str, IndexedField]
     fields: frozenset[str]
 
@@ -59,7 +62,9 @@ def _load(key: str) -> CollectionShape | None:
     return CollectionShape(
         collection_id=collection.pk,
         name=collection.name,
+        schema=collection.schema,
         is_public=collection.is_public,
+        has_pages=collection.has_pages,
         fields=frozenset(described),
         indexed={
             field: IndexedField(

@@ -11,6 +11,7 @@ from uuid import UUID
 from core.models import Collection, Event, Record
 from core.models.record import RecordState
 from core.schema_keywords import as_uuid, relations
+from core.selectors.collection_shapes import collection_shape
 from core.selectors.records import titles_of
 from core.services.drafts import RecordDraft
 
@@ -114,7 +115,7 @@ def state_of_draft(draft: RecordDraft) -> ContentState:
 
 def state_of_event(event: Event) -> ContentState:
     """Return the state that an event of a record kept, however much later it is read."""
-    collection = Collection.objects.filter(name=event.collection_name).first()
+    collection = collection_shape(event.collection_name)
     kept: dict[str, Any] = event.payload
     return ContentState(
         record_id=event.record_id,

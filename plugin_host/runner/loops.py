@@ -72,6 +72,7 @@ class LoopWatchdog:
         self._threshold = threshold_seconds
         self._interval = interval_seconds
         self._jobs = 0
+        self._is_idle = False
         self._closed = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -83,7 +84,9 @@ class LoopWatchdog:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._watch, name="hook-watchdog", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+            elif self._is_idle:
+                # Only then: hooks may begin a thousand times in a second, and one question between two is enough.
+                self._changed.notify()
 
     def end(self) -> None:
         """Say that one hook less runs on the loop."""
@@ -128,12 +131,16 @@ class LoopWatchdog:
 
     def _has_work(self) -> bool:
         with self._changed:
-            while self._jobs <= 0 and not self._closed:
-                # A thread that waits for ever would outlive its loop; the next hook starts another one.
-                if not self._changed.wait(_IDLE_SECONDS) and self._jobs <= 0:
-                    self._leave()
-                    return False
-            return not self._closed
+            self._is_idle = True
+            try:
+                while self._jobs <= 0 and not self._closed:
+                    # A thread that waits for ever would outlive its loop; the next hook starts another one.
+                    if not self._changed.wait(_IDLE_SECONDS) and self._jobs <= 0:
+                        self._leave()
+                        return False
+                return not self._closed
+            finally:
+                self._is_idle = False
 
     def _report(self, loop: asyncio.AbstractEventLoop, seconds: float) -> BlockReport:
         handler = who_runs(loop)
