@@ -26,6 +26,7 @@ class TenantHandlers:
     def __init__(self, plugins: TenantPlugins) -> None:
         self._plugins = plugins
         self._collections: dict[tuple[str, str], str] = {}
+        self._held: dict[str, tuple[Handler, ...]] = {}
         self._table = HandlerTable(self._all())
         self._narrowed: dict[tuple[str, str], tuple[Handler, ...]] = {}
         self._by_plugin: dict[str, Mapping[str, Mapping[str, Handler]]] = {}
@@ -46,6 +47,10 @@ class TenantHandlers:
             )
             self._narrowed[key] = narrowed
         return narrowed
+
+    def held(self, hook: str) -> tuple[Handler, ...]:
+        """Return the gates of a hook that cannot be asked, because their plugins are paused."""
+        return self._held.get(hook, ())
 
     def of_plugin(self, plugin_id: str) -> Mapping[str, Mapping[str, Handler]]:
         """Return one plugin's handlers, whatever its state: hook or event type -> key -> handler."""
@@ -71,12 +76,20 @@ class TenantHandlers:
             for handler in plugin_handlers(plugin, entry):
                 if entry.runs or is_action(handler.hook):
                     yield handler
+                elif entry.is_paused and is_gate(handler.hook):
+                    self._held[handler.hook] = (*self.held(handler.hook), handler)
 
 
 def is_action(hook: str) -> bool:
     """Say whether a hook, or an event type, is delivered after the fact."""
     spec = HOOKS.get(hook)
     return spec is None or spec.kind is HookKind.ACTION
+
+
+def is_gate(hook: str) -> bool:
+    """Say whether a hook is asked for leave."""
+    spec = HOOKS.get(hook)
+    return spec is not None and spec.kind is HookKind.GATE
 
 
 def plugin_handlers(plugin: LoadedPlugin, entry: TenantPlugin) -> Iterator[Handler]:

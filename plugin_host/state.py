@@ -96,6 +96,11 @@ class TenantPlugin:
         return self.status is PluginStatus.ENABLED
 
     @property
+    def is_paused(self) -> bool:
+        """Whether nothing of it runs for the moment, while what it is owed waits."""
+        return self.status is PluginStatus.PAUSED
+
+    @property
     def is_half_open(self) -> bool:
         """Whether the breaker's pause is over and one run, the probe, has to show that the plugin works again.
 
@@ -149,6 +154,7 @@ class TenantPlugins(Mapping[str, TenantPlugin]):
         self.valid_until = valid_until
         self.generation = loaded.generation
         self._entries = entries
+        self.has_half_open = any(entry.is_half_open for entry in entries.values())
         self._handlers: TenantHandlers | None = None
 
     def __getitem__(self, plugin_id: str) -> TenantPlugin:

@@ -16,6 +16,7 @@ from plugin_host.health.verdicts import plugins_health
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PluginState
 from plugin_host.registry import LoadedPlugins
+from plugin_host.selectors.pauses import paused_in_words
 from plugin_host.services.dependencies import in_words
 from plugin_host.state import PluginStatus, TenantPlugin, TenantPlugins
 
@@ -123,11 +124,7 @@ def _reason(plugin_id: str, entry: TenantPlugin | None, loaded: LoadedPlugins) -
     if entry.errors:
         return " ".join(f"{error.pointer}: {error.message}" for error in entry.errors)
     if entry.status is PluginStatus.PAUSED:
-        until = f" until {localtime(entry.paused_until):%Y-%m-%d %H:%M}" if entry.paused_until else ""
-        since = f" since {localtime(entry.paused_at):%Y-%m-%d %H:%M}" if entry.paused_at else ""
-        by = f" by {entry.paused_by}" if entry.paused_by else ""
-        why = f": {entry.paused_reason}" if entry.paused_reason else "."
-        return f"Paused{by}{since}{until}{why}"
+        return paused_in_words(entry)
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from enum import StrEnum
@@ -17,8 +17,12 @@ from plugin_host.hookspec import HOOKS
 from plugin_host.models.settings import PluginState
 from plugin_host.runner import Handler
 from plugin_host.runtime_state import PluginRun, plugin_run
-from plugin_host.state import TenantPlugin, tenant_plugins
+from plugin_host.services.breaker import take_probe
+from plugin_host.state import TenantPlugin, TenantPlugins, tenant_plugins
 from tenants.models import Tenant
+
+# An operation with inline hooks is over by then, and how they went is written down.
+_PROBE_SECONDS: Final = 30.0
 
 Bind = Callable[[Handler], AbstractContextManager[object]]
 
@@ -52,12 +56,22 @@ class Surroundings(AbstractContextManager[None]):
 
 
 class InlineHandlers:
-    """The handlers of one operation and how their code is surrounded; one state of the plugins for all of them."""
+    """The handlers of one operation and how their code is surrounded; one state of the plugins for all of them.
 
-    __slots__ = ("_plugins", "handlers")
+    Args:
+        held: Gates that cannot be asked, because their plugins are paused.
+    """
 
-    def __init__(self, handlers: tuple[Handler, ...], plugins: Mapping[str, TenantPlugin]) -> None:
+    __slots__ = ("_plugins", "handlers", "held")
+
+    def __init__(
+        self,
+        handlers: tuple[Handler, ...],
+        plugins: Mapping[str, TenantPlugin],
+        held: tuple[Handler, ...] = (),
+    ) -> None:
         self.handlers = handlers
+        self.held = held
         self._plugins = plugins
 
     def bind(self, handler: Handler) -> Surroundings:
@@ -92,7 +106,22 @@ def inline_handlers(hook: str, collection_name: str | None = None) -> InlineHand
     assert tenant_id is not None  # require_tenant refuses otherwise
     plugins = tenant_plugins(tenant_id)
     handlers = plugins.handlers.get(hook, collection_name)
-    return InlineHandlers(handlers, plugins) if handlers else _NOBODY
+    held = plugins.handlers.held(hook)
+    if plugins.has_half_open:
+        turns = _turns(plugins, handlers)
+        held += tuple(handler for handler in handlers if not turns.get(handler.plugin_id, True))
+        handlers = tuple(handler for handler in handlers if turns.get(handler.plugin_id, True))
+    if not handlers and not held:
+        return _NOBODY
+    return InlineHandlers(handlers, plugins, held)
+
+
+def _turns(plugins: TenantPlugins, handlers: Iterable[Handler]) -> dict[str, bool]:
+    """Return, of the plugins that have to show whether they work again, which may do so in this operation."""
+    wanted = dict.fromkeys(
+        handler.plugin_id for handler in handlers if plugins[handler.plugin_id].is_half_open
+    )
+    return {plugin_id: take_probe(plugin_id, hold_seconds=_PROBE_SECONDS) for plugin_id in wanted}
 
 
 def handlers_of_event(event: Event) -> list[Handler]:

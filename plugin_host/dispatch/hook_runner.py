@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from plugin_host.runner import Handler, HookRunner
+from core.scope import current_scope
+from plugin_host.breaker.conduct import Conduct, PluginOutcome, conduct_of_run, kind_of_hook
+from plugin_host.breaker.notes import OutcomeNotes
+from plugin_host.hookspec import HookKind
+from plugin_host.runner import Handler, HookRun, HookRunner
+from plugin_host.services.breaker import note_outcomes
 
 # Each thread may hold a database connection; two worker processes and a web server stay well below PostgreSQL's 100.
 THREADS: Final = 16
@@ -34,8 +40,34 @@ def tidy_connections() -> None:
             used.close_if_unusable_or_obsolete()
 
 
+def note_run(run: HookRun) -> None:
+    """Tell the breaker how an inline hook went; whoever makes deliveries, tasks and checks tells of those."""
+    if kind_of_hook(run.hook) in (HookKind.ACTION, HookKind.EXECUTE):
+        return
+    scope = current_scope()
+    if scope is None or scope.tenant_id is None:
+        return
+    conduct = conduct_of_run(run, slow_share=settings.BREAKER_SLOW_SHARE)
+    if conduct is Conduct.UNKNOWN or (
+        conduct is Conduct.GOOD and inline_notes.has_good_news(scope.tenant_id, run.plugin_id)
+    ):
+        return
+    inline_notes.add(
+        PluginOutcome(
+            tenant_id=scope.tenant_id,
+            plugin_id=run.plugin_id,
+            what=run.hook,
+            conduct=conduct,
+            error=run.error,
+            started_at=run.started_at,
+        )
+    )
+
+
+inline_notes: Final = OutcomeNotes(note_outcomes)
 hook_runner: Final = HookRunner(
     threads=THREADS,
+    sink=note_run,
     before_call=refuse_in_transaction,
     after_run=tidy_connections,
     after_abandoned=connections.close_all,

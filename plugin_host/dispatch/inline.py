@@ -9,6 +9,7 @@ from typing import Any, Final
 from core.errors import Conflict, FieldError
 from core.logging import get_logger
 from core.models import Record
+from core.scope import require_tenant
 from core.selectors.content_document import content_document
 from core.selectors.content_state import state_of_draft, state_of_record
 from core.services.commands import CommandCall
@@ -21,7 +22,9 @@ from plugin_host.dispatch.json_values import json_fault
 from plugin_host.dispatch.operation import operation_of
 from plugin_host.errors import HookError, PluginError
 from plugin_host.identifiers import did_you_mean
-from plugin_host.runner import GateResult, Handler
+from plugin_host.runner import GateDenial, GateResult, Handler
+from plugin_host.selectors.pauses import paused_in_words
+from plugin_host.state import tenant_plugins
 
 logger = get_logger(__name__)
 
@@ -178,7 +181,7 @@ def _gate(
     hook: str, record: Record, command: CommandCall, *, with_content: bool = False
 ) -> GateResult | None:
     found = inline_handlers(hook, record.collection.name)
-    if not found.handlers:
+    if not found.handlers and not found.held:
         return None
     operation = operation_of(command)
     context = operation.context(command.actor, collection=record.collection.name, version=record.version)
@@ -192,6 +195,8 @@ def _gate(
     )
     for plugin, warning in result.warnings:
         logger.info("Plugin %s warns about “%s”: %s", plugin, record, warning)
+    held = [_denial_while_paused(gate) for gate in found.held if not gate.fail_open]
+    result = replace(result, denials=(*held, *result.denials))
     if not result.allowed:
         raise _refusal(result)
     return result
@@ -212,3 +217,19 @@ def _refusal(result: GateResult) -> Conflict:
     ]
     said = " ".join(f"{denial.plugin_id}: {denial.reason}" for denial in result.denials)
     return Conflict(said, code="refused_by_plugin", errors=[*reasons, *warnings])
+
+
+def _denial_while_paused(gate: Handler) -> GateDenial:
+    """Return the no of a gate that cannot be asked: what has to be checked is not let through unchecked."""
+    tenant_id = require_tenant().tenant_id
+    assert tenant_id is not None  # require_tenant refuses otherwise
+    reason = (
+        f"{paused_in_words(tenant_plugins(tenant_id)[gate.plugin_id])} It has to be asked before this is done: "
+        "resume it, switch it off, or let its gates fail open."
+    )
+    return GateDenial(
+        plugin_id=gate.plugin_id,
+        hook=gate.hook,
+        reason=reason,
+        error=HookError(gate.hook, gate.plugin_id, reason, code="plugin_paused"),
+    )
