@@ -125,10 +125,22 @@ class TooManyRequests(TenantryError):
 
 
 class Unavailable(TenantryError):
+    """Raised where something that is there cannot be had at the moment.
+
+    Args:
+        retry_after_seconds: Whole seconds until the next try may succeed; None where nobody knows.
+    """
+
     status = 503
     default_code = "unavailable"
     title = "Unavailable"
     retryable = True
+
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after_seconds: int | None = None
+    ) -> None:
+        super().__init__(message, code=code)
+        self.retry_after_seconds = retry_after_seconds
 
 
 class NoScope(TenantryError):

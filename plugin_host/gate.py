@@ -21,6 +21,7 @@ from core.errors import NotFound, Unauthenticated
 from core.scope import current_actor, current_scope
 from plugin_host.auth import OPEN_MARK
 from plugin_host.routes import plugin_of_namespaces
+from plugin_host.selectors.pauses import paused_error
 from plugin_host.state import tenant_plugins
 
 View = Callable[..., Any]
@@ -89,14 +90,17 @@ class PluginGateMiddleware:
 
 
 def require_running(plugin_id: str, request: HttpRequest) -> None:
-    """Refuse an address of a plugin that does not run for the tenant in scope, as if it were not there.
+    """Refuse an address of a plugin that does not run for the tenant in scope.
 
     Raises:
-        NotFound: in the same words as for an address that nobody serves.
+        Unavailable: It is paused, so it will be back; why is no business of callers.
+        NotFound: It is off, in the same words as for an address that nobody serves.
     """
     scope = current_scope()
     tenant_id = scope.tenant_id if scope is not None else None
     entry = tenant_plugins(tenant_id).get(plugin_id) if tenant_id is not None else None
+    if entry is not None and entry.is_paused:
+        raise paused_error(entry)
     if entry is None or not entry.runs:
         raise NotFound(f"There is nothing at {request.path}.")
 

@@ -29,7 +29,7 @@ from django.template.loader import render_to_string
 from django.urls import Resolver404
 from rest_framework import exceptions as drf
 
-from core.errors import FieldError, TenantryError, TooManyRequests
+from core.errors import FieldError, TenantryError, TooManyRequests, Unavailable
 from core.scope import current_scope
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -201,7 +201,7 @@ def _own_problem(error: TenantryError) -> Problem:
         _logger.error("%s: %s", type(error).__name__, error, exc_info=error)
         return Problem(status=500, code="error", detail=_UNEXPECTED)
     headers = {}
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests | Unavailable) and error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -16,7 +16,13 @@ from plugin_host.health.verdicts import plugins_health
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PluginState
 from plugin_host.registry import LoadedPlugins
-from plugin_host.selectors.pauses import paused_in_words
+from plugin_host.selectors.pauses import (
+    BreakerState,
+    Trouble,
+    paused_in_words,
+    troubles_of,
+    waiting_in_words,
+)
 from plugin_host.services.dependencies import in_words
 from plugin_host.state import PluginStatus, TenantPlugin, TenantPlugins
 
@@ -72,15 +78,20 @@ class PluginCard:
 def plugin_cards(plugins: TenantPlugins, *, may_manage: bool) -> list[PluginCard]:
     """Return every plugin that there is for the tenant, those that are on first."""
     names = dict.fromkeys([*plugins, *plugins.loaded.failures])
-    cards = [plugin_card(name, plugins, may_manage=may_manage) for name in names]
+    troubles = troubles_of(plugins.values())
+    cards = [plugin_card(name, plugins, troubles.get(name), may_manage=may_manage) for name in names]
     return sorted(cards, key=lambda card: (card.look != "is-good", card.name.casefold()))
 
 
-def plugin_card(plugin_id: str, plugins: TenantPlugins, *, may_manage: bool) -> PluginCard:
+def plugin_card(
+    plugin_id: str, plugins: TenantPlugins, trouble: Trouble | None, *, may_manage: bool
+) -> PluginCard:
     """Return one plugin's card; the id must be known."""
     entry, loaded = plugins.get(plugin_id), plugins.loaded.plugins.get(plugin_id)
     status = entry.status if entry is not None else PluginStatus(plugins.loaded.failures[plugin_id].status)
     label, look = _LABELS[status]
+    if entry is not None and entry.is_half_open:
+        label, look = "Tried again", "is-warn"
     title, version, author, description = _about(plugin_id, plugins.loaded)
     runs = entry is not None and entry.runs
     health, health_look = health_badge(plugins_health(plugins.tenant_id).get(plugin_id) if runs else None)
@@ -93,7 +104,7 @@ def plugin_card(plugin_id: str, plugins: TenantPlugins, *, may_manage: bool) -> 
         icon=_icon(loaded),
         state_label=label,
         look=look,
-        reason=_reason(plugin_id, entry, plugins.loaded),
+        reason=_reason(plugin_id, entry, trouble or Trouble(), plugins.loaded),
         health=health,
         health_look=health_look,
         steps=_steps(entry, status, plugins) if may_manage and entry is not None else (),
@@ -116,16 +127,36 @@ def _icon(plugin: LoadedPlugin | None) -> str:
     return glyph(pages[0].icon) if pages else FALLBACK
 
 
-def _reason(plugin_id: str, entry: TenantPlugin | None, loaded: LoadedPlugins) -> str:
+def _reason(plugin_id: str, entry: TenantPlugin | None, trouble: Trouble, loaded: LoadedPlugins) -> str:
     if entry is None:
         return loaded.failures[plugin_id].message
     if entry.problems:
         return " ".join(problem.message for problem in entry.problems)
     if entry.errors:
         return " ".join(f"{error.pointer}: {error.message}" for error in entry.errors)
-    if entry.status is PluginStatus.PAUSED:
-        return paused_in_words(entry)
+    if entry.is_paused or entry.is_half_open:
+        return f"{paused_in_words(entry)} {waiting_in_words(trouble.waiting)}"
     return ""
+
+
+def trouble_facts(entry: TenantPlugin | None, trouble: Trouble) -> list[tuple[str, Any]]:
+    """Return the name and value of what is counted against a plugin; nothing where it is in order."""
+    if entry is None or not (trouble.counted or trouble.openings):
+        return []
+    facts: list[tuple[str, Any]] = [("Runs since the last success", trouble.counted)]
+    if trouble.last_at is not None:
+        when = f"{localtime(trouble.last_at):%Y-%m-%d %H:%M:%S}"
+        facts.append(("Last", f"{when}, {trouble.last_run}"))
+    facts += [("Error", trouble.last_error), ("Paused by the breaker", _times(trouble.openings))]
+    if trouble.state is BreakerState.OPEN and entry.paused_until is not None:
+        facts.append(("Tried again", f"{localtime(entry.paused_until):%Y-%m-%d %H:%M:%S}"))
+    if trouble.state is BreakerState.HALF_OPEN:
+        facts.append(("Tried again", "with its next run"))
+    return [(name, value) for name, value in facts if value]
+
+
+def _times(count: int) -> str:
+    return "" if not count else "once" if count == 1 else f"{count} times in a row"
 
 
 def _steps(entry: TenantPlugin, status: PluginStatus, plugins: TenantPlugins) -> tuple[Step, ...]:

@@ -21,7 +21,7 @@ from core.forms.secret_form import SecretForm, SecretStatus
 from core.schema_keywords import as_uuid
 from core.scope import current_actor
 from plugin_host.admin import config_page, config_trial, explain_page, hooks_page
-from plugin_host.admin.cards import about_facts, plugin_cards
+from plugin_host.admin.cards import about_facts, plugin_cards, trouble_facts
 from plugin_host.admin.delivery_display import SHOWN, delivery_facts, shown_attempts, shown_delivery
 from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope
 from plugin_host.admin.plugin_view import PluginView
@@ -82,7 +82,9 @@ def plugin_overview(request: HttpRequest, plugin_id: str) -> HttpResponse:
             view.entry,
             needed_by=dependant_plugins(plugins_in_scope().loaded.plugins, plugin_id),
         ),
+        "trouble": trouble_facts(view.entry, view.trouble),
         "hooks": hooks,
+        "is_stopped": view.entry is not None and view.entry.is_paused,
         "has_gates": any(hook["kind"] == HookKind.GATE.value for hook in hooks) and view.may_manage,
         "fail_open": view.entry is not None and view.entry.fail_open,
     }

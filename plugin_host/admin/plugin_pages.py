@@ -21,6 +21,7 @@ from core.admin.icons import glyph
 from core.scope import current_actor, require_tenant
 from plugin_host.context import AdminPage
 from plugin_host.runtime_state import plugin_run
+from plugin_host.selectors.pauses import paused_error
 from plugin_host.state import TenantPlugin, TenantPlugins, tenant_plugins
 from tenants.admin_site import tenant_site
 
@@ -54,10 +55,14 @@ def plugins_in_scope() -> TenantPlugins:
 
 def shown_pages() -> Iterator[ShownPage]:
     """Return the pages of the plugins that run for the tenant in scope."""
+    return (shown for shown in _pages_of_plugins_that_are_on() if shown.entry.runs)
+
+
+def _pages_of_plugins_that_are_on() -> Iterator[ShownPage]:
     plugins = plugins_in_scope()
     for entry in plugins.values():
         plugin = plugins.loaded.plugins.get(entry.plugin_id)
-        if plugin is not None and entry.runs:
+        if plugin is not None and (entry.runs or entry.is_paused):
             for page in plugin.registrations.admin_pages:
                 yield ShownPage(entry=entry, page=page)
 
@@ -82,11 +87,13 @@ def plugin_page(request: HttpRequest, nav_id: str) -> HttpResponse:
 
     The view runs as the plugin, and its templates inside the admin's frame.
     """
-    shown = next((one for one in shown_pages() if one.page.nav_id == nav_id), None)
+    shown = next((one for one in _pages_of_plugins_that_are_on() if one.page.nav_id == nav_id), None)
     if shown is None:
         raise Http404("There is no such page, or its plugin is off.")
     if not is_allowed(current_actor(), "plugin.use"):
         raise PermissionDenied
+    if shown.entry.is_paused:
+        raise paused_error(shown.entry, with_reason=is_allowed(current_actor(), "plugin.read"))
     request.frame_site = tenant_site  # type: ignore[attr-defined]  # read by core.admin.frame.frame_context
     request.frame_extra = {"active": nav_id, "title": shown.page.label, "has_permission": True}  # type: ignore[attr-defined]  # the same
     with plugin_run(shown.entry.run(hook=f"page:{nav_id}")):

@@ -17,6 +17,7 @@ from plugin_host.admin.plugin_pages import plugins_in_scope
 from plugin_host.health.definitions import has_checks
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.registry import LoadFailure
+from plugin_host.selectors.pauses import Trouble, trouble_of
 from plugin_host.state import TenantPlugin
 from tenants.admin_site import tenant_site
 
@@ -35,7 +36,8 @@ class PluginView:
         self.loaded: LoadedPlugin | None = plugins.loaded.plugins.get(plugin_id)
         self.failure: LoadFailure | None = plugins.loaded.failures.get(plugin_id)
         self.may_manage = is_allowed(current_actor(), "plugin.manage")
-        self.card: PluginCard = plugin_card(plugin_id, plugins, may_manage=self.may_manage)
+        self.trouble = trouble_of(self.entry) if self.entry is not None else Trouble()
+        self.card: PluginCard = plugin_card(plugin_id, plugins, self.trouble, may_manage=self.may_manage)
 
     def require_management(self) -> tuple[LoadedPlugin, TenantPlugin]:
         """Return the plugin where it is loaded and the person may change it."""

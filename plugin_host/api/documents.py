@@ -19,7 +19,28 @@ _OBJECT_OR_NONE: Final = {"type": ["object", "null"], "additionalProperties": Tr
 _PROBLEM: Final = answer_schema({"stage": _TEXT, "subject": _TEXT, "message": _TEXT})
 _ERROR: Final = answer_schema({"pointer": _TEXT, "message": _TEXT, "code": _TEXT})
 _PAUSE: Final = answer_schema(
-    {"reason": _TEXT, "since": _MOMENT_OR_NONE, "until": _MOMENT_OR_NONE, "by": _TEXT}
+    {
+        "reason": _TEXT,
+        "since": _MOMENT_OR_NONE,
+        "until": _MOMENT_OR_NONE,
+        "by": _TEXT,
+        "by_breaker": _FLAG,
+        "waiting": _NUMBER,
+    }
+)
+_BREAKER: Final = answer_schema(
+    {
+        "state": {"type": "string", "enum": ["closed", "open", "half_open"]},
+        "failures": _NUMBER,
+        "timeouts": _NUMBER,
+        "slow_runs": _NUMBER,
+        "crashes": _NUMBER,
+        "openings": _NUMBER,
+        "last_run": _TEXT,
+        "last_error": _TEXT,
+        "last_at": _MOMENT_OR_NONE,
+        "next_probe_at": _MOMENT_OR_NONE,
+    }
 )
 _PLUGIN: Final = {
     "id": _TEXT,
@@ -45,6 +66,7 @@ _PLUGIN: Final = {
     "problems": {"type": "array", "items": _PROBLEM},
     "errors": {"type": "array", "items": _ERROR},
     "paused": {**_PAUSE, "type": ["object", "null"]},
+    "breaker": {**_BREAKER, "type": ["object", "null"]},
     "fail_open": _FLAG,
     "revision": _NUMBER,
     "changed_by": _TEXT,

@@ -16,6 +16,13 @@ from plugin_host.models.secret import PluginSecret
 from plugin_host.models.settings import PlatformPluginSettings
 from plugin_host.registry import LoadFailure, loaded_plugins
 from plugin_host.schemas import effective_config
+from plugin_host.selectors.pauses import (
+    Trouble,
+    breaker_document,
+    pause_document,
+    trouble_of,
+    troubles_of,
+)
 from plugin_host.state import TenantPlugin, TenantPlugins, resolved, tenant_plugins
 
 
@@ -42,8 +49,12 @@ def plugin_named(plugin_id: str) -> TenantPlugin | None:
 def plugin_documents() -> list[dict[str, Any]]:
     """Return all plugins for the tenant in scope, those that could not be loaded last."""
     plugins = plugins_in_scope()
+    troubles = troubles_of(plugins.values())
     return [
-        *(plugin_document(entry, plugins.loaded.plugins.get(entry.plugin_id)) for entry in plugins.values()),
+        *(
+            plugin_document(entry, plugins.loaded.plugins.get(name), troubles[name])
+            for name, entry in plugins.items()
+        ),
         *(
             failure_document(failure)
             for name, failure in plugins.loaded.failures.items()
@@ -52,7 +63,7 @@ def plugin_documents() -> list[dict[str, Any]]:
     ]
 
 
-def plugin_document(entry: TenantPlugin, plugin: LoadedPlugin | None) -> dict[str, Any]:
+def plugin_document(entry: TenantPlugin, plugin: LoadedPlugin | None, trouble: Trouble) -> dict[str, Any]:
     """Return one plugin for a tenant."""
     return {
         **_identity(entry.plugin_id, plugin),
@@ -60,14 +71,8 @@ def plugin_document(entry: TenantPlugin, plugin: LoadedPlugin | None) -> dict[st
         "status": str(entry.status),
         "problems": [_problem(problem) for problem in entry.problems],
         "errors": [_error(error) for error in entry.errors],
-        "paused": {
-            "reason": entry.paused_reason,
-            "since": timestamp(entry.paused_at),
-            "until": timestamp(entry.paused_until),
-            "by": entry.paused_by,
-        }
-        if entry.paused_at is not None
-        else None,
+        "paused": pause_document(entry, trouble),
+        "breaker": breaker_document(entry, trouble),
         "fail_open": entry.fail_open,
         "revision": entry.revision[0],
         "changed_by": entry.changed_by,
@@ -90,6 +95,7 @@ def failure_document(failure: LoadFailure) -> dict[str, Any]:
         "problems": [_problem(problem) for problem in failure.problems],
         "errors": [],
         "paused": None,
+        "breaker": None,
         "fail_open": False,
         "revision": 0,
         "changed_by": "",
@@ -111,7 +117,9 @@ def plugin_details(plugin_id: str) -> dict[str, Any]:
         failure = loaded.failure_of(plugin_id)
         assert failure is not None  # plugin_named refuses otherwise
         return failure_document(failure) | _nothing_added()
-    return plugin_document(entry, plugin) | (added_by(plugin) if plugin is not None else _nothing_added())
+    return plugin_document(entry, plugin, trouble_of(entry)) | (
+        added_by(plugin) if plugin is not None else _nothing_added()
+    )
 
 
 def added_by(plugin: LoadedPlugin) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.management.plugin_actions.base import Options, PluginAction, value_text
 from plugin_host.management.tenants import add_tenant_arguments
 from plugin_host.registry import loaded_plugins
+from plugin_host.selectors.pauses import waiting_in_words
 from plugin_host.selectors.plugins import added_by, failure_document, plugin_details, plugin_documents
 
 _SCHEMA_TITLES: Final = {"config_schema": "settings", "secrets_schema": "secrets"}
@@ -99,7 +100,17 @@ def _installed_document(plugin: LoadedPlugin) -> dict[str, Any]:
 def _reasons(document: Mapping[str, Any]) -> list[str]:
     found = [problem["message"] for problem in document.get("problems", ())]
     found += [f"{error['pointer']} {error['message']}" for error in document.get("errors", ())]
+    if paused := document.get("paused"):
+        found.append(_pause_line(paused))
     return found
+
+
+def _pause_line(paused: Mapping[str, Any]) -> str:
+    until = f" until {paused['until']}" if paused["until"] else ""
+    why = f": {paused['reason'].rstrip('.')}." if paused["reason"] else "."
+    return (
+        f"Paused by {paused['by']} since {paused['since']}{until}{why} {waiting_in_words(paused['waiting'])}"
+    )
 
 
 def _line(value: Any) -> str:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from httpx import AsyncClient
 
+from core.actors import system_actor
 from core.models import Collection, Record
 from core.scope import tenant_scope
+from plugin_host.services import pause_plugin, resume_plugin
 from plugin_host.testing.host import headers_of_new_member
 from tenants.models import Tenant
 
@@ -133,3 +137,22 @@ def test_where_the_plugin_is_off_there_is_no_such_address(other_tenant: Tenant) 
 
     assert elsewhere.get(TASKS).status_code == 404
     assert elsewhere.get(TASKS, headers=headers_of_new_member(other_tenant, role="owner")).status_code == 404
+
+
+def test_where_the_plugin_is_paused_routes_say_so_and_come_back(
+    client: Client, auth_headers: dict[str, str], tenant: Tenant
+) -> None:
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        until = timezone.now() + timedelta(minutes=5)
+        pause_plugin("task-manager", reason="db.internal refused", until=until)
+
+    answer = client.get(TASKS, headers=auth_headers)
+    assert (answer.status_code, answer.json()["code"]) == (503, "plugin_paused")
+    assert 200 < int(answer.headers["Retry-After"]) <= 300
+    # Why is no business of whoever calls.
+    assert "db.internal" not in answer.content.decode()
+    assert client.get(TASKS).status_code == 503
+
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        resume_plugin("task-manager")
+    assert client.get(TASKS, headers=auth_headers).status_code == 200

@@ -5,16 +5,22 @@ from __future__ import annotations
 import html
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from core.models import AuditEntry
+from core.models import AuditEntry, Event
 from core.services.collections import create_collection
 from core.services.records import create_record
 from plugin_host.admin.config_page import own_layer
+from plugin_host.breaker.conduct import Conduct
+from plugin_host.deliveries.creation import new_delivery
 from plugin_host.models import Delivery, PluginConfigRevision, PluginSecret, PluginSettings
+from plugin_host.services.breaker import note_outcome
+from plugin_host.state import forget_tenant_plugins
 from plugin_host.testing.host import DeliverAll, PluginEnabled
 from plugin_host.testing.peer import HttpPeer
 from tenants.models import Tenant
@@ -241,3 +247,83 @@ def test_a_page_nobody_has_is_not_found(member_of: SignIn, in_tenant: Tenant) ->
 
     assert client.get("/admin/plugins/nothing/").status_code == 404
     assert client.get("/admin/plugins/nothing").status_code == 404
+
+
+def break_down(tenant: Tenant, *, times: int = 5) -> None:
+    """Have the breaker hear of failures of a plugin."""
+    for _ in range(times):
+        note_outcome(
+            tenant_id=tenant.pk,
+            plugin_id="task-manager",
+            what="dvp_content_published",
+            conduct=Conduct.FAILED,
+            error="ConnectionError: db.internal refused",
+        )
+
+
+def test_a_plugin_that_the_breaker_paused_says_everything_and_one_click_resumes_it(
+    member_of: SignIn, in_tenant: Tenant
+) -> None:
+    client = member_of(in_tenant, "admin")
+    do(client, TASKS, "enable")
+    for _ in range(3):
+        event = Event.objects.create(type="record.published", actor="system:tests")
+        new_delivery(event, "task-manager", "dvp_content_published").save()
+    break_down(in_tenant)
+
+    card = client.get(PLUGINS).content.decode()
+    overview = text_of(client.get(TASKS))
+
+    why = "5 runs in a row failed, the last of dvp_content_published: ConnectionError: db.internal refused."
+    assert f"{why} 3 deliveries wait meanwhile." in card
+    assert "Paused by the breaker since" in overview
+    assert "Runs since the last success 5 failed" in overview
+    assert "Paused by the breaker once" in overview
+    assert "Tried again" in overview
+    page = do(client, TASKS, "resume")
+    assert "runs again" in page
+    assert state_of("task-manager") == "enabled"
+    assert 'id="trouble"' not in client.get(TASKS).content.decode()
+
+
+def test_trouble_is_seen_before_it_leads_to_a_pause(member_of: SignIn, in_tenant: Tenant) -> None:
+    client = member_of(in_tenant, "admin")
+    do(client, TASKS, "enable")
+
+    break_down(in_tenant, times=2)
+
+    overview = text_of(client.get(TASKS))
+    assert "Runs since the last success 2 failed" in overview
+    assert "Error ConnectionError: db.internal refused" in overview
+
+
+def test_a_plugin_that_is_tried_again_says_so(member_of: SignIn, in_tenant: Tenant) -> None:
+    client = member_of(in_tenant, "admin")
+    do(client, TASKS, "enable")
+    break_down(in_tenant)
+    PluginSettings.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
+    forget_tenant_plugins(in_tenant.pk)
+
+    overview = text_of(client.get(TASKS))
+
+    assert "its next run shows whether it works again" in overview
+    assert "Tried again with its next run" in overview
+
+
+def test_a_page_of_a_paused_plugin_says_that_it_will_be_back(member_of: SignIn, in_tenant: Tenant) -> None:
+    client = member_of(in_tenant, "admin")
+    do(client, TASKS, "enable")
+    assert client.get("/admin/plugins/task-manager/").status_code == 200
+    break_down(in_tenant)
+
+    answer = client.get("/admin/plugins/task-manager/")
+
+    assert answer.status_code == 503
+    assert 20 < int(answer.headers["Retry-After"]) <= 40
+    assert "Paused by the breaker since" in text_of(answer)
+    assert "/admin/plugins/task-manager/" not in client.get(PLUGINS).content.decode()
+
+
+def text_of(answer: Any) -> str:
+    """Return a page's words, without tags."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())

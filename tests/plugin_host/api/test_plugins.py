@@ -11,9 +11,11 @@ from django.test import Client
 from core.actors import system_actor
 from core.platform_work import PlatformWork
 from core.scope import platform_scope, tenant_scope
+from plugin_host.breaker.conduct import Conduct
 from plugin_host.models import PlatformPluginSettings
 from plugin_host.registry import LoadedPlugins
 from plugin_host.services import enable_plugin
+from plugin_host.services.breaker import note_outcome
 from plugin_host.state import forget_tenant_plugins, tenant_plugins
 from tenants.models import Role, Tenant
 from tests.plugin_host.services.sample import plugins
@@ -274,3 +276,44 @@ def test_a_key_brings_its_tenant_to_the_platforms_host(tenant: Tenant) -> None:
 
     assert post(client, f"{BASE}/plain/enable").json()["status"] == "enabled"
     assert tenant_plugins(tenant.pk)["plain"].runs
+
+
+def test_a_pause_by_the_breaker_says_everything(admin: Client, tenant: Tenant) -> None:
+    post(admin, f"{BASE}/plain/enable")
+    document = admin.get(f"{BASE}/plain").json()
+    assert document["paused"] is None
+    assert (document["breaker"]["state"], document["breaker"]["failures"]) == ("closed", 0)
+
+    for _ in range(5):
+        note_outcome(
+            tenant_id=tenant.pk,
+            plugin_id="plain",
+            what="dvp_content_published",
+            conduct=Conduct.FAILED,
+            error="ConnectionError: refused",
+        )
+
+    document = admin.get(f"{BASE}/plain").json()
+    paused, breaker = document["paused"], document["breaker"]
+    assert (document["status"], paused["by"], paused["by_breaker"], paused["waiting"]) == (
+        "paused",
+        "breaker",
+        True,
+        0,
+    )
+    assert paused["reason"].endswith("ConnectionError: refused")
+    assert (breaker["state"], breaker["failures"], breaker["openings"]) == ("open", 5, 1)
+    assert (breaker["last_run"], breaker["last_error"]) == (
+        "dvp_content_published",
+        "ConnectionError: refused",
+    )
+    assert breaker["next_probe_at"] == paused["until"]
+    listed = next(one for one in admin.get(BASE).json()["data"] if one["id"] == "plain")
+    assert listed["breaker"] == breaker
+
+    resumed = post(admin, f"{BASE}/plain/resume").json()
+    assert (resumed["status"], resumed["breaker"]["state"], resumed["breaker"]["failures"]) == (
+        "enabled",
+        "closed",
+        0,
+    )

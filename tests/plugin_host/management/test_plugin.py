@@ -16,9 +16,11 @@ from django.core.management import CommandError, call_command
 from core.actors import system_actor
 from core.models import AuditEntry
 from core.scope import tenant_scope
+from plugin_host.breaker.conduct import Conduct
 from plugin_host.management.commands.plugin import Command
 from plugin_host.models import PluginSettings
 from plugin_host.services import enable_plugin
+from plugin_host.services.breaker import note_outcome
 from plugin_host.state import PluginStatus, tenant_plugins
 from tenants.models import Tenant
 from tests.plugin_host.loading.trials import plugins_folder
@@ -264,3 +266,26 @@ def test_check_of_one_plugin_names_the_nearest(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "Did you mean 'missing_import'?" in done.stderr
+
+
+@SAMPLES
+def test_list_and_show_say_why_a_plugin_is_paused_and_what_waits(tenant: Tenant) -> None:
+    run("enable", "plain", "--tenant", tenant.slug)
+    for _ in range(3):
+        note_outcome(
+            tenant_id=tenant.pk,
+            plugin_id="plain",
+            what="dvp_content_published",
+            conduct=Conduct.TIMED_OUT,
+            error="HookTimeout: it took longer than 120 seconds.",
+        )
+
+    listed, shown = run("list", "--tenant", tenant.slug), run("show", "plain", "--tenant", tenant.slug)
+
+    assert "Paused by breaker since" in listed
+    assert "3 runs in a row took longer than allowed" in listed
+    assert "0 deliveries wait meanwhile." in listed
+    assert "by=breaker  by_breaker=true  waiting=0" in shown
+    assert "breaker: state=open  failures=0  timeouts=3" in shown
+    run("resume", "plain", "--tenant", tenant.slug)
+    assert "state=closed  failures=0  timeouts=0" in run("show", "plain", "--tenant", tenant.slug)
