@@ -104,7 +104,7 @@ class TenantPlugin:
     def is_half_open(self) -> bool:
         """Whether the breaker's pause is over and one run, the probe, has to show that the plugin works again.
 
-        Whoever runs its code then asks `services.breaker.take_probe` first.
+        Whoever runs its code then asks `breaker.probes.take_probe` first.
         """
         return self.runs and self.state is PluginState.PAUSED and self.paused_by_breaker
 

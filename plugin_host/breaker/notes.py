@@ -47,9 +47,10 @@ class OutcomeNotes:
         self._gather_seconds = gather_seconds
         self._idle_seconds = idle_seconds
         self._start_over()
+        # A forked child has the list, but not the thread that writes it.
+        os.register_at_fork(after_in_child=self._start_over)
 
     def _start_over(self) -> None:
-        self._pid = os.getpid()
         self._changed = threading.Condition()
         self._open: list[PluginOutcome] = []
         self._last: dict[tuple[UUID, str], PluginOutcome] = {}
@@ -60,12 +61,10 @@ class OutcomeNotes:
     def has_good_news(self, tenant_id: UUID, plugin_id: str) -> bool:
         """Say whether the last that was kept of a plugin is that all went well, so that another one adds nothing."""
         last = self._last.get((tenant_id, plugin_id))
-        return last is not None and last.conduct is Conduct.GOOD and self._pid == os.getpid()
+        return last is not None and last.conduct is Conduct.GOOD
 
     def add(self, outcome: PluginOutcome) -> None:
         """Keep an outcome until it is written; returns at once."""
-        if self._pid != os.getpid():
-            self._start_over()  # a forked child has the list, but not the thread
         pair = (outcome.tenant_id, outcome.plugin_id)
         with self._changed:
             if outcome.conduct is Conduct.GOOD and self.has_good_news(*pair):

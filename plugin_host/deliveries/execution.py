@@ -15,6 +15,7 @@ from core.logging import get_logger
 from core.scope import Scope, tenant_scope
 from plugin_host.breaker.conduct import Conduct, conduct_of_run
 from plugin_host.breaker.policy import breaker_policy
+from plugin_host.breaker.probes import release_probe, take_probe
 from plugin_host.deliveries.backoff import MAX_FAILURES, wait_seconds
 from plugin_host.deliveries.claiming import ClaimedDelivery
 from plugin_host.deliveries.creation import stored_key
@@ -37,7 +38,6 @@ from plugin_host.dispatch.binding import (
 from plugin_host.dispatch.hook_runner import hook_runner
 from plugin_host.models.delivery import AttemptOutcome, DeliveryOutcome
 from plugin_host.runner import Handler, HookOutcome, HookRun, HookRunner
-from plugin_host.services.breaker import release_probe, take_probe
 from plugin_host.state import tenant_plugins
 
 logger = get_logger(__name__)

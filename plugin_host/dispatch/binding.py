@@ -12,12 +12,12 @@ from uuid import UUID
 from core.actors import Actor
 from core.models import Event
 from core.scope import Scope, require_tenant, use_scope
+from plugin_host.breaker.probes import take_probe
 from plugin_host.dispatch.arguments import LIFECYCLE_HOOK_OF_EVENT, hooks_of_event, tenant_id_of
 from plugin_host.hookspec import HOOKS
 from plugin_host.models.settings import PluginState
 from plugin_host.runner import Handler
 from plugin_host.runtime_state import PluginRun, plugin_run
-from plugin_host.services.breaker import take_probe
 from plugin_host.state import TenantPlugin, TenantPlugins, tenant_plugins
 from tenants.models import Tenant
 

@@ -16,6 +16,7 @@ from core.logging import get_logger, redact
 from core.scope import Scope, tenant_scope, use_scope
 from plugin_host.breaker.conduct import Conduct, conduct_of_run
 from plugin_host.breaker.policy import breaker_policy
+from plugin_host.breaker.probes import release_probe, take_probe
 from plugin_host.context import HookContext
 from plugin_host.deliveries.backoff import wait_seconds
 from plugin_host.dispatch.binding import Readiness, plugin_actor, readiness
@@ -28,7 +29,6 @@ from plugin_host.runtime_state import plugin_run
 from plugin_host.scheduling.claiming import ClaimedRun
 from plugin_host.scheduling.finishing import RunResult
 from plugin_host.scheduling.kinds import DEFINITIONS
-from plugin_host.services.breaker import release_probe, take_probe
 from plugin_host.state import TenantPlugin, tenant_plugins
 
 logger = get_logger(__name__)

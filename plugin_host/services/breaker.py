@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.db import transaction
@@ -88,7 +88,7 @@ def note_outcome(
         what: What ran, for people: `dvp_execute_scheduled_task task-manager.remind`.
         conduct: `breaker.conduct.conduct_of_run` makes it of a `HookRun`.
         error: What went wrong, as one line.
-        is_probe: Whether `take_probe` let the run through.
+        is_probe: Whether `breaker.probes.take_probe` let the run through.
     """
     note_outcomes(
         [
@@ -129,38 +129,6 @@ def note_outcomes(
             _tell(step)
             steps.append(step)
     return steps
-
-
-def take_probe(plugin_id: str, *, hold_seconds: float, now: datetime | None = None) -> bool:
-    """Say whether the caller's next run of a plugin may go ahead as the probe, for the tenant in scope.
-
-    Ask before a run of a plugin whose `TenantPlugin.is_half_open`; on False, do as if it were paused. Among all
-    processes one gets the turn, and loses it with the end of its run or after `hold_seconds`.
-    """
-    now = now or timezone.now()
-    taken = (
-        _half_open(plugin_id, now)
-        .exclude(probe_until__gt=now)
-        .update(probe_until=now + timedelta(seconds=hold_seconds))
-    )
-    if taken:
-        logger.info(
-            "Breaker half-open: plugin %s is tried with one run.",
-            plugin_id,
-            extra={"breaker": {"state": "half_open", "plugin": plugin_id, "tenant": _tenant()}},
-        )
-    return bool(taken)
-
-
-def release_probe(plugin_id: str) -> None:
-    """Give the turn to somebody else: the probe came to nothing that says anything about the plugin."""
-    _half_open(plugin_id, timezone.now()).update(probe_until=None)
-
-
-def _half_open(plugin_id: str, now: datetime) -> Any:
-    return PluginSettings.objects.filter(
-        plugin_id=plugin_id, state=PluginState.PAUSED, paused_by_breaker=True, paused_until__lte=now
-    )
 
 
 def _troubled(pairs: Sequence[PluginOfTenant]) -> set[PluginOfTenant]:

@@ -18,9 +18,10 @@ from core.actors import system_actor
 from core.models import AuditEntry
 from core.scope import tenant_scope
 from plugin_host.breaker.conduct import Conduct, PluginOutcome
+from plugin_host.breaker.probes import release_probe, take_probe
 from plugin_host.models import PluginBreaker, PluginSettings, PluginState
 from plugin_host.services import disable_plugin, enable_plugin, pause_plugin, resume_plugin, save_config
-from plugin_host.services.breaker import BreakerStep, note_outcome, note_outcomes, release_probe, take_probe
+from plugin_host.services.breaker import BreakerStep, note_outcome, note_outcomes
 from plugin_host.signals import breaker_changed
 from plugin_host.state import PluginStatus, TenantPlugin, forget_tenant_plugins, tenant_plugins
 from tenants.models import Tenant
@@ -378,7 +379,7 @@ def test_a_plugin_that_is_not_on_here_is_none_of_its_business(in_tenant: Tenant)
 
 
 def test_opening_trying_and_closing_are_logged(plain: Tenant, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, logger="plugin_host.services.breaker")
+    caplog.set_level(logging.INFO, logger="plugin_host")
     pause_by_breaker(plain)
     let_the_pause_pass(plain)
     take_probe("plain", hold_seconds=60)
