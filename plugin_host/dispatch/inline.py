@@ -196,7 +196,7 @@ def _gate(
     for plugin, warning in result.warnings:
         logger.info("Plugin %s warns about “%s”: %s", plugin, record, warning)
     held = [_denial_while_paused(gate) for gate in found.held if not gate.fail_open]
-    result = replace(result, denials=(*held, *result.denials))
+    result = result._replace(denials=(*held, *result.denials))
     if not result.allowed:
         raise _refusal(result)
     return result

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
 
 import pytest
 
 from plugin_host.breaker.conduct import Conduct, conduct_of_run
-from plugin_host.runner import HookOutcome, HookRun
+from plugin_host.runner import Handler, HookFailure, HookOutcome, HookRun
 
 FILTER = "dvp_before_content_create"
 GATE = "dvp_before_content_publish"
@@ -15,16 +15,11 @@ FIRST_WINS = "dvp_task_failed"
 
 
 def run(hook: str, outcome: HookOutcome, *, seconds: float = 0.1, is_not_ready: bool = False) -> HookRun:
-    return HookRun(
-        plugin_id="plain",
-        hook=hook,
-        key=hook,
-        outcome=outcome,
-        started_at=datetime.now(UTC),
-        duration_ms=seconds * 1000,
-        time_limit_seconds=2.0,
-        is_not_ready=is_not_ready,
+    handler = Handler(
+        plugin_id="plain", hook=hook, key=hook, call=str, is_async=False, time_limit_seconds=2.0
     )
+    failure = HookFailure(text="NotReady: later", is_not_ready=True) if is_not_ready else None
+    return HookRun(handler, outcome, time.time(), seconds * 1000, failure)
 
 
 @pytest.mark.parametrize(
