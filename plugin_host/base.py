@@ -30,6 +30,8 @@ class Plugin:
 
     name: str = ""
     """The plugin's id: lower case letters, digits and dashes."""
+    title: str = ""
+    """What people read; made from the id where it is empty."""
     version: str = ""
     description: str = ""
     author: str = ""

@@ -1,85 +1,78 @@
-"""The listings and tables of the plugin guide (docs/plugins/guide.md) against the code."""
+"""The plugin guide (docs/plugins/guide.md): its listings are plugins that work, its tables are the code's."""
 
 from __future__ import annotations
 
-import importlib
-import logging
 import re
-import sys
-from collections.abc import Callable, Iterator
-from importlib.util import find_spec
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from types import ModuleType
-from uuid import UUID
 
 import pytest
 
-from plugin_host.context import HookContext
-from plugin_host.errors import PluginError
-from plugin_host.hookspec import HOOKS
-from plugin_host.loading.plugin import build_plugin, define_plugin
-from plugin_host.runtime_state import PluginRun, Secrets, plugin_run
+import plugin_host.testing
+from plugin_host.hooks.scheduled_tasks import TaskExecutionContext
+from plugin_host.hookspec import HOOKS, PROTOCOLS
+from tests.guides.workplace import Workplace, listings, workplace
 from tests.servers import PROJECT
 
-GUIDE = (PROJECT / "docs/plugins/guide.md").read_text()
-TENANT = UUID("11111111-1111-1111-1111-111111111111")
-CTX = HookContext(tenant_id=TENANT, tenant_slug="acme", tenant_plan="pro")
-
-Load = Callable[[str], ModuleType]
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
-    """Import a package or module of the guide's listings."""
-    listings = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", GUIDE, re.DOTALL))
-    for name, text in listings.items():
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-    monkeypatch.syspath_prepend(tmp_path)
-    tops = {name.partition("/")[0].removesuffix(".py") for name in listings}
-    # The other guide's example has the same name.
-    before = {name: module for name, module in sys.modules.items() if name.partition(".")[0] in tops}
-    for name in before:
-        del sys.modules[name]
-    yield importlib.import_module
-    for name in [name for name in sys.modules if name.partition(".")[0] in tops]:
-        del sys.modules[name]
-    sys.modules.update(before)
+PAGE = PROJECT / "docs/plugins/guide.md"
+GUIDE = PAGE.read_text()
+FILES = listings(PAGE)
+# Tests of the smaller listings, which the page does not show.
+MORE = Path(__file__).parent / "guide_page"
+# The listing that stands alone is a module of a plugin with nothing else.
+BY_HAND = {
+    "by_hand_test/__init__.py": (
+        'PLUGIN_META = {"id": "by-hand-test", "name": "By hand", "version": "1"}\n\n\n'
+        "def register(ctx):\n    pass\n"
+    ),
+    "by_hand_test/tests/test_it.py": """
+import by_hand
+from plugin_host.registry import LoadedPlugins, PluginRegistry, use_plugins
 
 
-async def test_the_minimal_plugin_loads_and_runs(load: Load, caplog: pytest.LogCaptureFixture) -> None:
-    plugin = build_plugin(define_plugin(load("my_plugin"), found_as="my_plugin"))
-    assert plugin.cls is not None
-    instance = plugin.cls()
-    config = {"api_endpoint": "https://api.example.com"}
-
-    with (
-        plugin_run(PluginRun(plugin_id="my-plugin", tenant_id=TENANT, config=config)),
-        caplog.at_level(logging.INFO),
-    ):
-        await getattr(instance, "dvp_content_published")(CTX, "id", {"title": "Slow food"})  # noqa: B009 - untyped
-
-    assert caplog.messages == ["Slow food was published, https://api.example.com would be called"]
+def test_it_is_registered_and_on():
+    with use_plugins(LoadedPlugins()):
+        by_hand.install()
+        assert PluginRegistry().get("my-plugin").version == "1.0.0"
+""",
+}
 
 
-def test_secrets_are_read_as_the_guide_says(load: Load) -> None:
-    cls = load("secrets_listing").WithSecret
-    secrets = Secrets("with-secret", {"api_token": "abc-123"})
-
-    with plugin_run(PluginRun(plugin_id="with-secret", tenant_id=TENANT, secrets=secrets)):
-        assert cls().token(CTX) == "abc-123"
-    with (
-        plugin_run(PluginRun(plugin_id="with-secret", tenant_id=TENANT)),
-        pytest.raises(KeyError, match="with-secret needs the secret 'api_token'"),
-    ):
-        cls().token(CTX)
+@pytest.fixture(scope="module")
+def author(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+    """Every plugin of the page in one folder."""
+    more = {f"{path.stem}/tests/test_it.py": path.read_text() for path in MORE.glob("*.py")}
+    with workplace(tmp_path_factory.mktemp("guide"), "tenantry_guide_page", is_migrated=True) as made:
+        made.write({**FILES, **more, **BY_HAND})
+        yield made
 
 
-def test_a_missing_dependency_is_said_as_the_guide_says(load: Load) -> None:
-    assert find_spec("boto3") is None
-    with pytest.raises(PluginError, match=r"pip install my-plugin\[aws\]"):
-        load("optional_listing").S3Deployer()
+def test_the_listings_are_plugins_that_load(author: Workplace) -> None:
+    report = author.manage("plugin", "check")
+
+    loaded = re.findall(r"^(\S+) +loaded$", report, re.MULTILINE)
+    assert set(loaded) == {
+        *("my-plugin", "free-plan-limit", "with-secret", "house-keeper", "careful"),
+        *("by-hand-test", "reading-time"),
+    }
+    assert re.search(r"^s3-deployer +needs_install at init$", report, re.MULTILINE), report
+    assert "pip install my-plugin[aws]" in report
+
+
+def test_the_tests_of_the_page_pass(author: Workplace) -> None:
+    results = author.test_results()
+
+    assert not [f"{test}: {trouble}" for test, trouble in results.items() if trouble]
+    shown = re.findall(r"^def (test_\w+)", FILES["my_plugin/tests/test_my_plugin.py"], re.MULTILINE)
+    assert {test for test in results if test.startswith("my_plugin::")} == {
+        f"my_plugin::{test}" for test in shown
+    }
+    assert {test.partition("::")[0] for test in results} == {
+        "my_plugin",
+        "by_hand_test",
+        *(path.stem for path in MORE.glob("*.py")),
+    }
 
 
 def test_the_table_of_hooks_is_the_catalogues() -> None:
@@ -90,3 +83,36 @@ def test_the_table_of_hooks_is_the_catalogues() -> None:
         for spec in HOOKS.values()
         if spec.protocol == "ContentLifecycleHooks"
     ]
+
+
+def test_every_protocol_is_named() -> None:
+    assert set(re.findall(r"`(\w+Hooks)`", section("How plugins work"))) == {
+        protocol.__name__ for protocol in PROTOCOLS
+    }
+
+
+def test_the_table_of_fixtures_is_the_testing_modules() -> None:
+    named = {
+        name
+        for row in re.findall(r"^\| (`[^|]+) \|", section("Tests"), re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    }
+
+    fixtures = {
+        name
+        for name, value in vars(plugin_host.testing).items()
+        if type(value).__name__ == "FixtureFunctionDefinition" and not name.startswith("_")
+    }
+    assert named == fixtures - {"database", "no_scope_left_over"}
+
+
+def test_attributes_of_a_run_are_the_classes() -> None:
+    table = section("Scheduled tasks")
+
+    assert re.findall(
+        r"`(\w+)`", " ".join(re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", table, re.MULTILINE))
+    ) == [field.name for field in fields(TaskExecutionContext)]
+
+
+def section(title: str) -> str:
+    return re.split(rf"^#+ {title}$", GUIDE, flags=re.MULTILINE)[1].partition("\n##")[0]
