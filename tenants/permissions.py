@@ -61,6 +61,7 @@ ACTIONS: Final[dict[str, Rule]] = {
     "plugin.manage": Rule(
         meaning="switch plugins on and off, configure them, replay deliveries", roles=_ADMINS
     ),
+    "schedule.run": Rule(meaning="make tasks and checks run that are due", roles=_ADMINS),
     "plugin.use": Rule(meaning="use pages and routes that plugins add", roles=_READERS),
     "member.read": Rule(meaning="see members and their roles", roles=_ADMINS),
     "member.manage": Rule(meaning="add and remove members, change roles", roles=_ADMINS, keys=False),

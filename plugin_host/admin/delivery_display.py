@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.urls import reverse
@@ -26,7 +26,7 @@ _STATES: Final[Mapping[DeliveryState, tuple[str, str]]] = {
     "skipped": ("Skipped", ""),
     "dead": ("Dead", "is-bad"),
 }
-_ATTEMPT_LOOKS: Final[Mapping[str, str]] = {
+ATTEMPT_LOOKS: Final[Mapping[str, str]] = {
     AttemptOutcome.RUNNING: "is-info",
     AttemptOutcome.DONE: "is-good",
     AttemptOutcome.DONE_WITH_ERRORS: "is-warn",
@@ -61,13 +61,18 @@ def _attempt(attempt: AttemptView) -> dict[str, Any]:
     return {
         "view": attempt,
         "state": AttemptOutcome(attempt.outcome).label,
-        "look": _ATTEMPT_LOOKS.get(attempt.outcome, ""),
+        "look": ATTEMPT_LOOKS.get(attempt.outcome, ""),
         "duration_ms": None if attempt.duration_ms is None else round(attempt.duration_ms),
-        "log": [
-            " ".join(str(line[key]) for key in ("at", "level", "logger", "message") if line.get(key))
-            for line in attempt.log
-        ],
+        "log": log_text_lines(attempt.log),
     }
+
+
+def log_text_lines(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return stored log lines as texts."""
+    return [
+        " ".join(str(line[key]) for key in ("at", "level", "logger", "message") if line.get(key))
+        for line in lines
+    ]
 
 
 def delivery_facts(view: DeliveryView) -> list[tuple[str, Any]]:

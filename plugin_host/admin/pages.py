@@ -32,6 +32,7 @@ from plugin_host.health.config_check import has_config_check
 from plugin_host.hookspec import HookKind
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.secret import PluginSecret
+from plugin_host.scheduling.selectors import schedule_problem
 from plugin_host.services import (
     disable_plugin,
     disable_with_dependants,
@@ -77,6 +78,7 @@ def plugin_overview(request: HttpRequest, plugin_id: str) -> HttpResponse:
     context = {
         "problems": [{"stage": one.stage, "message": one.message} for one in problems],
         "traceback": traceback,
+        "schedule_problem": schedule_problem(plugin_id),
         "facts": about_facts(
             view.loaded,
             view.entry,

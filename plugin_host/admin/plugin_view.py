@@ -17,6 +17,8 @@ from plugin_host.admin.plugin_pages import plugins_in_scope
 from plugin_host.health.definitions import has_checks
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.registry import LoadFailure
+from plugin_host.scheduling.kinds import handles
+from plugin_host.scheduling.tasks import COLLECT_HOOK
 from plugin_host.selectors.pauses import Trouble, trouble_of
 from plugin_host.state import TenantPlugin
 from tenants.admin_site import tenant_site
@@ -68,6 +70,8 @@ class PluginView:
         tabs.append(("plugin_deliveries", "Deliveries"))
         if self.loaded is not None and has_checks(self.loaded):
             tabs.append(("plugin_health", "Health"))
+        if self.loaded is not None and handles(self.loaded, COLLECT_HOOK):
+            tabs.append(("plugin_tasks", "Tasks"))
         return [
             {"title": title, "link": reverse(f"admin:{name}", args=[self.id]), "active": name == active}
             for name, title in tabs

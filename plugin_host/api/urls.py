@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from plugin_host.api import config_check, config_history, explain, health, hooks, plugins
+from plugin_host.api import config_check, config_history, explain, health, hooks, plugins, tasks
 
 _ONE = "admin/plugins/<str:plugin_id>"
 
@@ -17,6 +17,8 @@ urlpatterns: list[URLPattern] = [
         plugins.ReplayView.as_view(),
         name="delivery-replay",
     ),
+    path("admin/plugins/tasks/<str:task_id>/run", tasks.TaskRunView.as_view(), name="task-run"),
+    path("admin/run-due", tasks.RunDueView.as_view(), name="run-due"),
     path(_ONE, plugins.PluginView.as_view(), name="plugin-detail"),
     path(f"{_ONE}/enable", plugins.EnableView.as_view(), name="plugin-enable"),
     path(f"{_ONE}/disable", plugins.DisableView.as_view(), name="plugin-disable"),
@@ -51,4 +53,8 @@ urlpatterns: list[URLPattern] = [
         plugins.ReplayView.as_view(),
         name="plugin-delivery-replay",
     ),
+    path(f"{_ONE}/tasks", tasks.TaskListView.as_view(), name="task-list"),
+    path(f"{_ONE}/tasks/<str:task_id>", tasks.TaskView.as_view(), name="task-detail"),
+    path(f"{_ONE}/tasks/<str:task_id>/runs", tasks.TaskRunListView.as_view(), name="task-runs"),
+    path(f"{_ONE}/tasks/<str:task_id>/run", tasks.TaskRunView.as_view(), name="plugin-task-run"),
 ]

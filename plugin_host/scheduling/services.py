@@ -1,6 +1,9 @@
-"""What people do with scheduled items: run one now, switch it off and on."""
+"""What people and clocks do with scheduled items: run one now, run what is due, switch one off and on."""
 
 from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -8,12 +11,14 @@ from django.utils import timezone
 
 from core.actors import authorize
 from core.errors import Conflict, NotFound
-from core.scope import current_actor, require_tenant
+from core.platform_work import PlatformWork
+from core.scope import current_actor, platform_scope, require_tenant
 from core.services.audit import record_audit
 from plugin_host.deliveries.doorbell import doorbell
 from plugin_host.identifiers import did_you_mean
 from plugin_host.models.schedule import RunReason, RunStatus, ScheduledItem, ScheduledRun
 from plugin_host.scheduling.definitions import plan_item
+from plugin_host.scheduling.due import MadeDue, make_due
 from plugin_host.state import tenant_plugins
 from tenants.models import Tenant
 
@@ -87,6 +92,23 @@ def switch_item(item: ScheduledItem, *, is_off: bool) -> ScheduledItem:
             summary=f"{row.item_id} {row.target}".strip(),
         )
     return row
+
+
+def run_due_items(*, for_all_tenants: bool = False, now: datetime | None = None) -> MadeDue:
+    """Make runs of everything whose time has come, have workers see to them, and say how many; safe to repeat.
+
+    Args:
+        for_all_tenants: Instead of the tenant in scope.
+
+    Raises:
+        Forbidden: The actor in scope may not be a clock.
+    """
+    authorize(current_actor(), "installation.manage" if for_all_tenants else "schedule.run")
+    with platform_scope(PlatformWork.SCHEDULES) if for_all_tenants else nullcontext():
+        made = make_due(now=now)
+    if made.runs:
+        doorbell.ring()
+    return made
 
 
 def item_named(kind: str, item_id: str, *, plugin_id: str | None = None, target: str = "") -> ScheduledItem:

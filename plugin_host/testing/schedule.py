@@ -26,8 +26,6 @@ __all__ = ["TaskRun", "learn_definitions", "run_due", "run_task", "run_waiting"]
 
 _ACTOR = system_actor("tests")
 _BATCH = 32
-# What other tests have left open must not be run here, and not be looked at again either.
-_LATER_SECONDS = 86_400.0
 
 
 def run_task(tenant: Tenant, task_id: str) -> TaskRun:
@@ -60,21 +58,15 @@ def learn_definitions(tenant: Tenant) -> None:
 def run_waiting(tenant: Tenant, *, kinds: tuple[str, ...] = ()) -> list[TaskRun]:
     """Run what waits for a worker until nothing does; only some kinds where they are named."""
     made: list[TaskRun] = []
+    # Claiming looks at all tenants; what is not wanted here is held until the end, and given back as it was.
+    others: list[ClaimedRun] = []
     while claimed := _claim():
         own = [run for run in claimed if run.tenant_id == tenant.pk and (not kinds or run.kind in kinds)]
-        others = [run for run in claimed if run not in own and run.tenant_id != tenant.pk]
-        later = [run for run in claimed if run.tenant_id == tenant.pk and run not in own]
-        finish_runs(
-            [
-                *(given_back(run, "", wait_seconds=_LATER_SECONDS) for run in others),
-                *(given_back(run, "") for run in later),
-            ]
-        )
+        others += [run for run in claimed if run not in own]
         results = run_apart(_run_all(own)) if own else []
         finish_runs(results)
         made += [_as_task_run(result) for result in results]
-        if not own and later:
-            break
+    finish_runs([given_back(run, "") for run in others])
     return made
 
 

@@ -20,6 +20,7 @@ from plugin_host.management.plugin_actions.states import (
     PauseAction,
     ResumeAction,
 )
+from plugin_host.management.plugin_actions.tasks import RunDueAction, RunTaskAction, TasksAction
 
 ACTIONS: Final[tuple[type[PluginAction], ...]] = (
     ListAction,
@@ -35,6 +36,9 @@ ACTIONS: Final[tuple[type[PluginAction], ...]] = (
     ReplayAction,
     ExplainAction,
     HealthAction,
+    TasksAction,
+    RunTaskAction,
+    RunDueAction,
     CheckAction,
     NewAction,
 )
