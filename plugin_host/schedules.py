@@ -40,6 +40,13 @@ SCHEDULES: Final = (
         description="Scheduled tasks and health checks of plugins.",
     ),
     Schedule(
+        name="tenantry: clean up health results",
+        task="plugin_host.tasks.clean_up_health",
+        every_seconds=3600,
+        expires_seconds=1800,
+        description="Results of health checks that are too old or too many.",
+    ),
+    Schedule(
         name="tenantry: clean up sign-ins",
         task="tenants.tasks.clean_up",
         every_seconds=3600,

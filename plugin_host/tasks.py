@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from plugin_host.health.retention import delete_old_results
 from plugin_host.worker import process
 
 
@@ -23,3 +24,9 @@ def sweep() -> None:
 def run_due() -> None:
     """The clock's tick: make runs of all tasks and checks whose time has come."""
     process.tick()
+
+
+@shared_task(name="plugin_host.tasks.clean_up_health", ignore_result=True)
+def clean_up_health() -> None:
+    """Delete results of health checks that are too old or too many."""
+    delete_old_results()

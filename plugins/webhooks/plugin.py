@@ -16,15 +16,17 @@ from plugin_host.base import Plugin, Secrets
 from plugin_host.context import HookContext
 from plugin_host.errors import PluginError
 from plugin_host.hooks.health_monitor import (
+    HealthCheckDefinition,
     HealthCheckDetail,
     HealthCheckResult,
     HealthSeverity,
     HealthStatus,
 )
-from plugin_host.hookspec import ContentLifecycleHooks
+from plugin_host.hookspec import ContentLifecycleHooks, HealthMonitorHooks
 
 from .answers import Answer, Meaning, not_allowed, raise_for, read_answer, shown, unanswered
 from .config import CONFIG_SCHEMA, SECRETS_SCHEMA, WebhooksConfig
+from .health import RECEIVERS, check_receivers
 from .message import message_body, ping_body
 from .progress import Progress
 from .signing import signed_headers
@@ -33,7 +35,7 @@ from .signing import signed_headers
 TIMEOUT_SECONDS: Final = 20.0
 
 
-class WebhooksPlugin(Plugin, ContentLifecycleHooks):
+class WebhooksPlugin(Plugin, ContentLifecycleHooks, HealthMonitorHooks):
     """Sends a signed message to each configured address when a record changes."""
 
     name = "webhooks"
@@ -89,6 +91,14 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks):
         metadata: dict[str, Any] | None = None,
     ) -> None:
         await self._send("record.unpublished", ctx, content_id, content, metadata or {})
+
+    async def dvp_register_health_checks(self, ctx: HookContext) -> list[HealthCheckDefinition]:
+        return [RECEIVERS]
+
+    async def dvp_execute_health_check(
+        self, ctx: HookContext, check_type: str, target: str
+    ) -> HealthCheckResult:
+        return await check_receivers(WebhooksConfig.from_dict(self.get_config(ctx.tenant_id)).urls)
 
     async def check_config(self, config: dict[str, Any], secrets: Secrets) -> HealthCheckResult:
         """Send a signed `ping` to each address; nothing in it but its time."""

@@ -1,0 +1,92 @@
+"""Whether the addresses can be reached, without sending them a message.
+
+A `HEAD` request, unsigned: receivers that take signed POST requests only answer 401, 404 or 405, which shows as well as
+any other answer that somebody is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import httpx
+
+from plugin_host import http
+from plugin_host.errors import PluginError
+from plugin_host.hooks.health_monitor import (
+    HealthCheckDefinition,
+    HealthCheckDetail,
+    HealthCheckResult,
+    HealthSeverity,
+    HealthStatus,
+)
+
+from .answers import shown
+
+TIMEOUT_SECONDS: Final = 10.0
+RECEIVERS: Final = HealthCheckDefinition(
+    check_id="webhooks.receivers",
+    name="Receivers",
+    target="receivers",
+    severity=HealthSeverity.WARNING,
+    description="Whether the hosts of all addresses are found and answer; no message is sent.",
+    interval_seconds=300,
+    timeout_seconds=30,
+)
+
+
+async def check_receivers(urls: Sequence[str]) -> HealthCheckResult:
+    """Ask each address whether it is there; some that fail degrade the whole, all that fail break it."""
+    async with http.client(timeout=TIMEOUT_SECONDS) as client:
+        details = await asyncio.gather(*(_asked(client, url) for url in urls))
+    statuses = {detail.status for detail in details}
+    if statuses <= {HealthStatus.HEALTHY}:
+        overall = HealthStatus.HEALTHY
+    elif statuses == {HealthStatus.UNHEALTHY}:
+        overall = HealthStatus.UNHEALTHY
+    else:
+        overall = HealthStatus.DEGRADED
+    return HealthCheckResult(domain=RECEIVERS.target, overall_status=overall, details=details)
+
+
+async def _asked(client: httpx.AsyncClient, url: str) -> HealthCheckDetail:
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            response = await client.head(
+                url, headers={"user-agent": "Tenantry-Webhooks/1.0"}, follow_redirects=False
+            )
+    except TimeoutError:
+        return _detail(url, HealthStatus.UNHEALTHY, f"did not answer within {TIMEOUT_SECONDS:g} seconds")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return _detail(url, HealthStatus.UNHEALTHY, f"could not be reached ({type(error).__name__}: {error})")
+    except PluginError as error:
+        return _detail(url, HealthStatus.UNHEALTHY, f"is not called ({error})")
+    took = (time.monotonic() - begun) * 1000
+    status, said = _read(response.status_code)
+    return _detail(url, status, said, took)
+
+
+def _read(status: int) -> tuple[HealthStatus, str]:
+    if status == 410:
+        return HealthStatus.UNHEALTHY, "answered 410: it wants no more messages, take it out"
+    if 300 <= status < 400:
+        return (
+            HealthStatus.DEGRADED,
+            f"answered {status}, and redirects are not followed: write the final address",
+        )
+    if status >= 500 and status != 501:
+        return HealthStatus.DEGRADED, f"answered {status}"
+    return HealthStatus.HEALTHY, f"answered {status}"
+
+
+def _detail(url: str, status: HealthStatus, said: str, took_ms: float | None = None) -> HealthCheckDetail:
+    return HealthCheckDetail(
+        check_id=RECEIVERS.check_id,
+        status=status,
+        severity=HealthSeverity.INFO if status is HealthStatus.HEALTHY else HealthSeverity.WARNING,
+        message=f"{shown(url)} {said}",
+        response_time_ms=took_ms,
+    )
