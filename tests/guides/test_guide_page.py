@@ -53,7 +53,7 @@ def test_the_listings_are_plugins_that_load(author: Workplace) -> None:
 
     loaded = re.findall(r"^(\S+) +loaded$", report, re.MULTILINE)
     assert set(loaded) == {
-        *("my-plugin", "free-plan-limit", "with-secret", "house-keeper", "careful"),
+        *("my-plugin", "free-plan-limit", "with-secret", "house-keeper", "careful", "weather"),
         *("by-hand-test", "reading-time"),
     }
     assert re.search(r"^s3-deployer +needs_install at init$", report, re.MULTILINE), report
