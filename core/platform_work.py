@@ -13,9 +13,7 @@ from enum import StrEnum
 class PlatformWork(StrEnum):
     SIGN_IN = "sign_in"  # checks a password; credentials are unreadable in a tenant's scope
     PEOPLE = "people"  # finds or makes the person behind an e-mail address, ends sign-ins, sets passwords
-    CLEAN_UP = (
-        "clean_up"  # deletes sessions, refresh tokens and health results of all tenants whose time is over
-    )
+    CLEAN_UP = "clean_up"  # deletes ended sign-ins, and old health results and scheduled runs, of all tenants
     PLATFORM_ADMIN = "platform_admin"  # an operator's own pages on the platform host
     TENANT_DIRECTORY = "tenant_directory"  # create, list, suspend and resume tenants
     SEED_DEMO = "seed_demo"  # makes the two demo tenants in an empty database

@@ -47,6 +47,13 @@ SCHEDULES: Final = (
         description="Results of health checks that are too old or too many.",
     ),
     Schedule(
+        name="tenantry: clean up runs",
+        task="plugin_host.tasks.clean_up_runs",
+        every_seconds=3600,
+        expires_seconds=1800,
+        description="Old runs of tasks and checks.",
+    ),
+    Schedule(
         name="tenantry: clean up sign-ins",
         task="tenants.tasks.clean_up",
         every_seconds=3600,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from plugin_host.health.retention import delete_old_results
+from plugin_host.scheduling.clean_up import delete_old_runs
 from plugin_host.worker import process
 
 
@@ -30,3 +31,9 @@ def run_due() -> None:
 def clean_up_health() -> None:
     """Delete results of health checks that are too old or too many."""
     delete_old_results()
+
+
+@shared_task(name="plugin_host.tasks.clean_up_runs", ignore_result=True)
+def clean_up_runs() -> None:
+    """Delete old runs of tasks and checks."""
+    delete_old_runs()

@@ -77,7 +77,9 @@ TENANTS: Final = (
                 config={"words_per_minute": 200, "collections": ["articles"]},
                 before_content=True,
             ),
-            DemoPlugin(plugin_id="task-manager", config={"max_tasks_per_user": 20}),
+            DemoPlugin(
+                plugin_id="task-manager", config={"max_tasks_per_user": 20, "keep_completed_days": 90}
+            ),
             _webhooks(9001, "whsec_YWNtZS1kZW1vLXNpZ25pbmcta2V5LTAwMDE="),
         ),
     ),

@@ -9,7 +9,8 @@
     finishing    outcomes, renewals and recovery of leases
     source       all that as work for a dispatcher
     tasks        the kind "task"
-    services     run now, switch off and on
+    services     run now, run what is due, switch off and on
+    clean_up     takes away old runs
     selectors    what people and programs see of all this
 
 The table of items holds what is due next, the table of runs each time that something was due: one row for each

@@ -33,6 +33,14 @@ PLUGIN_META = {
                 "pattern": "^(https?://.+)?$",
                 "default": "",
             },
+            "keep_completed_days": {
+                "type": "integer",
+                "title": "Days to keep completed tasks",
+                "description": "Older completed ones are deleted each night; 0 keeps all.",
+                "default": 0,
+                "minimum": 0,
+                "maximum": 3650,
+            },
         },
         "additionalProperties": False,
     },
@@ -45,9 +53,12 @@ def register(ctx: PluginContext) -> None:
     from .hooks import deletion_handler
     from .pages import tasks_page
     from .routes import urlpatterns
+    from .schedule import task_runner, tasks_to_schedule
 
     ctx.include_router(urlpatterns(ctx), prefix="/task-manager", tags=["Task Manager"])
     ctx.on_record_delete(None, deletion_handler(ctx))
+    ctx.on("dvp_register_scheduled_tasks", tasks_to_schedule(ctx))
+    ctx.on("dvp_execute_scheduled_task", task_runner(ctx))
     ctx.add_admin_page(
         nav_id="task-manager",
         label="Tasks",

@@ -25,6 +25,7 @@ from core.scope import tenant_scope
 from core.services.publishing import publish_record
 from core.tenancy.models import TenantOwned
 from plugin_host.registry import loaded_plugins
+from plugin_host.testing.schedule import run_task
 from tenants.models import Role, Tenant
 from tests.core.api.content import make_collection, make_record
 from tests.fixtures import MakeTenant
@@ -41,6 +42,7 @@ PLUGINS: Final[Mapping[str, tuple[dict[str, Any], dict[str, str]]]] = {
         {"urls": ["http://127.0.0.1:9/"]},
         {"signing_secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
     ),
+    "task-manager": ({"keep_completed_days": 30}, {}),
 }
 BODIES: Final[tuple[dict[str, Any], ...]] = (
     {},
@@ -134,6 +136,7 @@ def furnish(tenant: Tenant, own_collection: str, mark: str) -> None:
             owner.put(f"{where}/secrets/{name}", {"value": value}, JSON)
         answer = owner.post(f"{where}/enable", {}, JSON)
         assert answer.status_code == 200, (plugin_id, answer.content)
+    run_task(tenant, "task-manager.tidy-up")
     make_collection(tenant)
     make_collection(tenant, own_collection)
     for collection in ("posts", own_collection):
