@@ -160,7 +160,8 @@ _COLUMNS = (
 )
 
 # `waiting` hops from one (tenant, plugin) to the next along the index, so its cost follows the number of pairs with
-# work and not the number of rows; `due` looks at no more rows of each than could be taken.
+# work and not the number of rows; `due` looks at no more rows of each than could be taken. `OFFSET 0` keeps the look
+# for earlier versions a lookup by index for each of those: as a join it reads the plugin's whole backlog each time.
 _CLAIM = """
 WITH RECURSIVE waiting AS (
     (SELECT tenant_id, plugin FROM plugin_host_delivery WHERE status = 'pending' ORDER BY tenant_id, plugin LIMIT 1)
@@ -193,6 +194,7 @@ WITH RECURSIVE waiting AS (
               SELECT FROM plugin_host_delivery earlier
               WHERE earlier.tenant_id = d.tenant_id AND earlier.plugin = d.plugin
                 AND earlier.record_id = d.record_id AND earlier.record_version < d.record_version
+              OFFSET 0
           )
         ORDER BY d.next_attempt_at, d.id
         LIMIT greatest(0, least(

@@ -3,16 +3,22 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import pytest
 from django.db import connection, connections
 from django.utils import timezone
 
 from core.ids import uuid7
+from core.models import Event
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
+from plugin_host.deliveries import claiming
 from plugin_host.deliveries.claiming import ClaimedDelivery, claim_deliveries
+from plugin_host.deliveries.creation import new_delivery
 from plugin_host.deliveries.finishing import AttemptResult, finish_attempts
 from plugin_host.models.delivery import AttemptOutcome, Delivery, DeliveryOutcome
 from plugin_host.models.settings import PluginSettings, PluginState
@@ -261,3 +267,34 @@ def test_claiming_hops_along_the_index(tenant: Tenant, make_delivery: MakeDelive
         plan = "\n".join(row[0] for row in cursor.fetchall())
         cursor.execute("RESET enable_seqscan")
     assert "plugin_host_delivery_due_idx" in plan
+
+
+def test_claim_reads_no_more_where_more_waits(
+    tenant: Tenant, make_delivery: MakeDelivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each due delivery looks for earlier versions of its own record, and not through the plugin's whole backlog."""
+    first = make_delivery(tenant, record_id=uuid7(), record_version=1)
+    read_alone = pages_read(monkeypatch)
+    event = Event(**{field.attname: getattr(first.event, field.attname) for field in Event._meta.fields})
+    with platform_scope(PlatformWork.DELIVERY_SWEEP):
+        events = []
+        for _ in range(1_000):
+            event.pk, event.record_id = uuid7(), uuid7()
+            events.append(copy(event))
+        Event.objects.bulk_create(events)
+        rows = [new_delivery(made, first.plugin, first.hook) for made in events]
+        for row in rows:
+            row.tenant_id = tenant.pk
+        Delivery.objects.bulk_create(rows)
+
+    assert pages_read(monkeypatch) < read_alone + 50 * 20
+
+
+def pages_read(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return how many pages claiming ten touches; what it claims is due no more afterwards."""
+    with monkeypatch.context() as patched:
+        patched.setattr(claiming, "_CLAIM", f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {claiming._CLAIM}")
+        patched.setattr(claiming, "_claimed", lambda row: row[0])
+        plan: Any = claim()[0]
+    total: int = plan[0]["Plan"]["Shared Hit Blocks"] + plan[0]["Plan"]["Shared Read Blocks"]
+    return total
