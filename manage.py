@@ -17,6 +17,8 @@ OWNER_COMMANDS = {
     "sqlmigrate",
     "sqlsequencereset",
 }
+# The same for one action of a command.
+OWNER_ACTIONS = {("plugin", "uninstall")}
 # They say something about the code or the settings and reach no server.
 OFFLINE_COMMANDS = {"help", "--help", "-h", "--version", "version", ""}
 
@@ -38,8 +40,8 @@ def main() -> int:
     environment.load_environment_file()
     embedded = environment.load_development_variables()
     missing = environment.missing_variables()
-    if command in OWNER_COMMANDS:
-        os.environ.setdefault("TENANTRY_DB_ROLE", "owner")
+    if command in OWNER_COMMANDS or tuple(sys.argv[1:3]) in OWNER_ACTIONS:
+        os.environ["TENANTRY_DB_ROLE"] = os.environ.get("TENANTRY_DB_ROLE") or "owner"
         if not os.environ.get("DATABASE_OWNER_URL"):
             missing.append("DATABASE_OWNER_URL")
     if missing and command not in OFFLINE_COMMANDS:

@@ -20,6 +20,7 @@ class PlatformWork(StrEnum):
     DELIVERY_DISPATCH = "delivery_dispatch"  # claims due deliveries of all tenants and writes their outcomes
     DELIVERY_SWEEP = "delivery_sweep"  # finds lost leases, due retries and lost doorbells of all tenants
     PLUGIN_DIRECTORY = "plugin_directory"  # platform-wide plugin settings and "which tenants have it on?"
+    PLUGIN_UNINSTALL = "plugin_uninstall"  # counts, exports and deletes what all tenants have of one plugin
     SECRET_ROTATION = "secret_rotation"  # re-wraps each tenant's data key under the newest master key
     SCHEDULES = "schedules"  # the clock looks for what is due in all tenants
     HEALTH = "health"  # readiness: age of the oldest due delivery over all tenants

@@ -21,6 +21,7 @@ from plugin_host.management.plugin_actions.states import (
     ResumeAction,
 )
 from plugin_host.management.plugin_actions.tasks import RunDueAction, RunTaskAction, TasksAction
+from plugin_host.management.plugin_actions.uninstalling import UninstallAction
 
 ACTIONS: Final[tuple[type[PluginAction], ...]] = (
     ListAction,
@@ -41,4 +42,5 @@ ACTIONS: Final[tuple[type[PluginAction], ...]] = (
     RunDueAction,
     CheckAction,
     NewAction,
+    UninstallAction,
 )

@@ -15,6 +15,7 @@ _STATE_AFTER: Final[Mapping[str, str]] = {
     "plugin.disabled": "disabled",
     "plugin.paused": "paused",
     "plugin.resumed": "enabled",
+    "plugin.uninstalled": "available",
 }
 # What a plugin must have been before the first change that anybody wrote down.
 _STATE_BEFORE: Final[Mapping[str, str]] = {
