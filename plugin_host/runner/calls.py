@@ -283,7 +283,7 @@ class HookCalls:
         deadline = progress.submitted + limit
         if handler.is_async:
             return self._on_loop(handler, lambda: handler.call(*args), deadline, bind, progress, context)
-        lease = self._threads.lease()
+        lease = self._threads.lease(handler.plugin_id)
         try:
             future = lease.submit(context.run, self._run_def, handler, args, bind, progress)
             try:
@@ -461,7 +461,7 @@ class HookCalls:
                 started.set_result(None)
 
         context = copy_context()
-        lease = self._threads.lease()
+        lease = self._threads.lease(handler.plugin_id)
         try:
             future = lease.submit(
                 context.run,
@@ -533,7 +533,7 @@ class HookCalls:
     ) -> _Answer:
         lines = progress.begin()
         running_handler.set(handler)
-        lease: Lease = self._threads.lease()
+        lease: Lease = self._threads.lease(handler.plugin_id)
         try:
             with collect_log_lines(into=lines), bind(handler):
                 try:

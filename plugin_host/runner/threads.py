@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
@@ -47,6 +47,7 @@ class _Worker:
 
     def __init__(self, pool: HookThreads, number: int) -> None:
         self.pool = pool
+        self.owner = ""
         self.items: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._work, name=f"{pool.name}-{number}", daemon=True)
         self.thread.start()
@@ -70,7 +71,8 @@ class HookThreads:
     """A bounded set of threads.
 
     Args:
-        size: How many may work at a time; abandoned ones do not count.
+        size: How many may work at a time; abandoned ones do not count. One owner gets three quarters of them at most,
+            so that hooks of one plugin that all hang leave some to the others.
         max_stuck: From how many abandoned ones on none is started any more.
         after_run: Called in a thread when a lease on it ends, to tidy up database connections.
         after_abandoned: Called in a thread that ends, to close database connections.
@@ -88,6 +90,7 @@ class HookThreads:
         idle_seconds: float = 60.0,
     ) -> None:
         self.size = size
+        self.size_per_owner = max(1, size * 3 // 4)
         self.name = name
         self.max_stuck = max_stuck
         self.idle_seconds = idle_seconds
@@ -96,6 +99,7 @@ class HookThreads:
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
         self._leased: set[_Worker] = set()
+        self._held: Counter[str] = Counter()
         self._stuck: set[_Worker] = set()
         self._waiting: deque[Lease] = deque()
         self._started = 0
@@ -110,9 +114,13 @@ class HookThreads:
         """How many threads are leased."""
         return len(self._leased)
 
-    def lease(self) -> Lease:
-        """Return a lease; the thread behind it is taken with the first call that is submitted."""
-        return Lease(self)
+    def lease(self, owner: str = "") -> Lease:
+        """Return a lease; the thread behind it is taken with the first call that is submitted.
+
+        Args:
+            owner: Whose code runs on it.
+        """
+        return Lease(self, owner)
 
     def close(self) -> None:
         """End the idle threads; the leased ones end when they come back."""
@@ -124,13 +132,15 @@ class HookThreads:
 
     def _request(self, lease: Lease) -> None:
         with self._lock:
-            worker = self._free_worker()
+            worker = self._free_worker(lease.owner)
             if worker is None:
                 self._waiting.append(lease)
                 return
         lease._grant(worker)
 
-    def _free_worker(self) -> _Worker | None:
+    def _free_worker(self, owner: str) -> _Worker | None:
+        if self._held[owner] >= self.size_per_owner:
+            return None
         if self._idle:
             worker = self._idle.pop()
         elif len(self._leased) < self.size and len(self._stuck) < self.max_stuck:
@@ -139,12 +149,28 @@ class HookThreads:
         else:
             return None
         self._leased.add(worker)
+        self._held[owner] += 1
+        worker.owner = owner
         return worker
 
+    def _let_go(self, worker: _Worker) -> None:
+        self._leased.discard(worker)
+        self._held[worker.owner] -= 1
+        if self._held[worker.owner] <= 0:
+            del self._held[worker.owner]
+
     def _next_served(self) -> tuple[Lease, _Worker] | None:
-        if not self._waiting or (worker := self._free_worker()) is None:
-            return None
-        return self._waiting.popleft(), worker
+        """Take the lease that waits longest and whose owner has not all that it may have."""
+        refused: set[str] = set()
+        for lease in self._waiting:
+            if lease.owner in refused:
+                continue
+            worker = self._free_worker(lease.owner)
+            if worker is not None:
+                self._waiting.remove(lease)
+                return lease, worker
+            refused.add(lease.owner)
+        return None
 
     def _withdraw(self, lease: Lease) -> None:
         with self._lock, contextlib.suppress(ValueError):
@@ -154,16 +180,15 @@ class HookThreads:
         if self._after_run is not None:
             worker.items.put(_Item(Future(), self._tidy))
         with self._lock:
-            if not self._waiting:
-                self._leased.discard(worker)
-                self._idle.append(worker)
-                return
-            lease = self._waiting.popleft()
-        lease._grant(worker)
+            self._let_go(worker)
+            self._idle.append(worker)
+            served = self._next_served()
+        if served is not None:
+            served[0]._grant(served[1])
 
     def _abandon(self, worker: _Worker) -> None:
         with self._lock:
-            self._leased.discard(worker)
+            self._let_go(worker)
             self._stuck.add(worker)
             served = self._next_served()
         worker.items.put(None)  # it ends after what it does now
@@ -204,7 +229,8 @@ class Lease(Executor):
     connection of their own.
     """
 
-    def __init__(self, pool: HookThreads) -> None:
+    def __init__(self, pool: HookThreads, owner: str) -> None:
+        self.owner = owner
         self._pool = pool
         self._lock = threading.Lock()
         self._worker: _Worker | None = None

@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -229,12 +229,11 @@ class Dispatcher[W: LeasedWork, R: WorkResult]:
 
     async def _do(self, work: W) -> None:
         _current.set(work)
-        started = time.monotonic()
-        try:
-            result = await self._source.run(work)
-        except asyncio.CancelledError:
-            result = self._source.given_back(work, "The worker stopped before the hook had ended.")
-        self._speeds.note((work.tenant_id, work.plugin), time.monotonic() - started)
+        with self._speeds.measuring((work.tenant_id, work.plugin)):
+            try:
+                result = await self._source.run(work)
+            except asyncio.CancelledError:
+                result = self._source.given_back(work, "The worker stopped before the hook had ended.")
         self._ended.append(result)
 
     def _end(self, work: W) -> None:
@@ -323,6 +322,18 @@ class HookSpeeds:
 
     def __init__(self) -> None:
         self._average: dict[PluginOfTenant, float] = {}
+        self._running: dict[object, tuple[PluginOfTenant, float]] = {}
+
+    @contextlib.contextmanager
+    def measuring(self, plugin: PluginOfTenant) -> Iterator[None]:
+        """Take the run in that the block is."""
+        run, began = object(), time.monotonic()
+        self._running[run] = (plugin, began)
+        try:
+            yield
+        finally:
+            del self._running[run]
+            self.note(plugin, time.monotonic() - began)
 
     def note(self, plugin: PluginOfTenant, seconds: float) -> None:
         """Take a run in; a new one counts a fifth."""
@@ -331,5 +342,8 @@ class HookSpeeds:
 
     @property
     def slow(self) -> list[PluginOfTenant]:
-        """Those that take so long that they get few slots."""
-        return [plugin for plugin, seconds in list(self._average.items()) if seconds > _SLOW_SECONDS]
+        """Those that take so long that they get few slots; a run that has not ended yet counts by what it took."""
+        now = time.monotonic()
+        slow = {plugin for plugin, seconds in list(self._average.items()) if seconds > _SLOW_SECONDS}
+        slow |= {plugin for plugin, began in list(self._running.values()) if now - began > _SLOW_SECONDS}
+        return list(slow)

@@ -5,8 +5,10 @@ import os
 import threading
 from collections import Counter
 from datetime import datetime
+from types import SimpleNamespace
 
 import psycopg
+import pytest
 from django.db import connection
 
 from core.ids import uuid7
@@ -243,3 +245,15 @@ def test_speeds_forget_and_name_the_slow() -> None:
     for _ in range(20):
         speeds.note(slow, 0.1)
     assert speeds.slow == []
+
+
+def test_a_plugin_is_slow_while_its_first_run_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = [100.0]
+    clock = SimpleNamespace(monotonic=lambda: times[-1])
+    monkeypatch.setattr("plugin_host.worker.dispatcher.time", clock)
+    speeds, hanging = HookSpeeds(), (uuid7(), "hanging")
+
+    with speeds.measuring(hanging):
+        assert speeds.slow == []
+        times.append(103.0)
+        assert speeds.slow == [hanging]

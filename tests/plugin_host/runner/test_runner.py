@@ -175,6 +175,26 @@ def test_stuck_threads_leave_room_for_others(runner: HookRunner, release: thread
     assert runner.is_worn_out
 
 
+def test_one_plugin_never_has_all_threads(release: threading.Event, runs: list[HookRun]) -> None:
+    runner = HookRunner(threads=4, sink=runs.append)
+    hanging = handler(lambda: release.wait(30), plugin="hangs", time_limit_seconds=30)
+    calls = [threading.Thread(target=runner.execute, args=(hanging, ())) for _ in range(8)]
+    for call in calls:
+        call.start()
+    until(lambda: runner.stats.threads_working == 3)
+
+    answers = [runner.call(handler(lambda: "done", plugin="other"), ()) for _ in range(5)]
+
+    assert answers == ["done"] * 5
+    assert runner.stats.threads_working == 3
+    release.set()
+    for call in calls:
+        call.join()
+    # Those that waited for a thread of their plugin's share had their turn.
+    assert [run.outcome for run in runs if run.plugin_id == "hangs"] == [HookOutcome.DONE] * 8
+    runner.close()
+
+
 def test_abandoned_thread_closes_its_connections_and_ends(release: threading.Event) -> None:
     tidied: list[str] = []
     closed: list[str] = []
