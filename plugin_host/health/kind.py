@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
+from core.logging import get_logger
 from plugin_host.breaker.conduct import Conduct
 from plugin_host.health.definitions import (
     CHECK,
@@ -39,6 +40,8 @@ from plugin_host.scheduling.running import (
 )
 from plugin_host.state import tenant_plugins
 from tenants.selectors.domains import domain_hosts
+
+logger = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,7 +95,10 @@ class CheckKind:
         if not handlers:
             why = f"Plugin {run.plugin} has no {EXECUTE_HOOK} any more."
             return failed(run, why, max_retries=0, final_reason="no_handler")
-        check_run = _check_run(run)
+        check_run = _readable(run)
+        if check_run is None:
+            why = f"The stored definition of {run.item_id} cannot be read."
+            return failed(run, why, max_retries=0, final_reason="definition")
         called = await schedule_runner.arun(
             handlers[0],
             check_arguments(prepared.plugin, handlers[0], prepared.context, check_run),
@@ -121,8 +127,8 @@ class CheckKind:
         """Store what the check found; a run that could not be made or was broken off for good counts as broken."""
         if isinstance(result, CheckResult):
             check_run, finding = result.check_run, result.finding
-        elif result.outcome is RunOutcome.DEAD:
-            check_run = _check_run(run)
+        elif result.outcome is RunOutcome.DEAD and (readable := _readable(run)) is not None:
+            check_run = readable
             finding = Finding(
                 status=HealthStatus.UNHEALTHY,
                 trouble=HealthTrouble.BROKEN,
@@ -137,10 +143,16 @@ class CheckKind:
             record_finding(check_run, finding)
 
 
-def _check_run(run: ClaimedRun) -> CheckRun:
+def _readable(run: ClaimedRun) -> CheckRun | None:
+    """Return the run of a check; None where its stored definition cannot be read."""
+    try:
+        check = definition_from(run.definition)
+    except (TypeError, ValueError) as error:
+        logger.warning("The stored definition of %s cannot be read: %s", run.item_id, error)
+        return None
     return CheckRun(
         plugin_id=run.plugin,
-        check=definition_from(run.definition),
+        check=check,
         execution_id=run.token,
         scheduled_for=run.slot,
         started_at=timezone.now(),

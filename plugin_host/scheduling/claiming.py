@@ -96,10 +96,11 @@ def claim_runs(request: ClaimRequest, *, full_kinds: Sequence[str] = ()) -> list
     }
     with platform_scope(PlatformWork.SCHEDULES), connection.cursor() as cursor:
         cursor.execute(CLAIM, parameters)
-        return [_claimed(row) for row in cursor.fetchall()]
+        return [claimed_run(row) for row in cursor.fetchall()]
 
 
-def _claimed(row: Sequence[Any]) -> ClaimedRun:
+def claimed_run(row: Sequence[Any]) -> ClaimedRun:
+    """Return a run from its columns, in the order in which `CLAIM` returns them."""
     values = dict(zip(_COLUMNS, row, strict=True))
     if isinstance(values["definition"], str):
         values["definition"] = json.loads(values["definition"])

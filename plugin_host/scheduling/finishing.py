@@ -22,7 +22,7 @@ from plugin_host.deliveries.finishing import log_text, storable
 from plugin_host.dispatch.binding import plugin_actor
 from plugin_host.models.delivery import AttemptOutcome
 from plugin_host.models.schedule import RunOutcome
-from plugin_host.scheduling.claiming import ClaimedRun
+from plugin_host.scheduling.claiming import ClaimedRun, claimed_run
 from plugin_host.scheduling.kinds import item_kind
 from plugin_host.services.breaker import note_outcomes
 from plugin_host.worker.source import Lease
@@ -144,20 +144,26 @@ def recover_lost_runs() -> list[UUID]:
     One that took its process with it three times has failed for good: it would take the next as well. The breaker
     hears of that.
     """
-    with platform_scope(PlatformWork.SCHEDULES), connection.cursor() as cursor:
-        cursor.execute(_RECOVER, {"max_crashes": MAX_CRASHES, "error": _LOST})
-        lost = cursor.fetchall()
-    note_outcomes(
-        PluginOutcome(
-            tenant_id=tenant_id,
-            plugin_id=plugin,
-            what=item_id,
-            conduct=Conduct.CRASHED if is_dead else Conduct.LOST,
-            error=_LOST,
-        )
-        for _, tenant_id, plugin, item_id, is_dead in lost
+    with transaction.atomic():
+        with platform_scope(PlatformWork.SCHEDULES), connection.cursor() as cursor:
+            cursor.execute(_RECOVER, {"max_crashes": MAX_CRASHES, "error": _LOST})
+            lost = [_lost(claimed_run(row), is_dead=is_dead) for is_dead, *row in cursor.fetchall()]
+        for result in lost:
+            if result.outcome is not None:
+                _record(result)
+    note_outcomes(_outcome(result) for result in lost)
+    return [result.id for result in lost]
+
+
+def _lost(run: ClaimedRun, *, is_dead: bool) -> RunResult:
+    return RunResult(
+        run=run,
+        attempt_outcome=AttemptOutcome.LOST,
+        outcome=RunOutcome.DEAD if is_dead else None,
+        outcome_reason="crashes" if is_dead else "",
+        error=_LOST,
+        conduct=Conduct.CRASHED if is_dead else Conduct.LOST,
     )
-    return [row[0] for row in lost]
 
 
 def count_due_runs() -> int:
@@ -207,7 +213,7 @@ SELECT id FROM taken
 
 _RECOVER = """
 WITH lost AS (
-    SELECT id, lease_token, item_id, tenant_id, plugin, crashes + 1 >= %(max_crashes)s AS is_dead
+    SELECT *, crashes + 1 >= %(max_crashes)s AS is_dead
     FROM plugin_host_scheduledrun
     WHERE status = 'running' AND lease_until < now() ORDER BY lease_until LIMIT 500
     FOR UPDATE SKIP LOCKED
@@ -223,6 +229,10 @@ WITH lost AS (
     UPDATE plugin_host_scheduledattempt a SET outcome = 'lost', error = %(error)s, finished_at = now()
     FROM lost WHERE a.id = lost.lease_token
 )
-SELECT lost.id, lost.tenant_id, lost.plugin, i.item_id, lost.is_dead
-FROM lost JOIN plugin_host_scheduleditem i ON i.tenant_id = lost.tenant_id AND i.id = lost.item_id
+SELECT lost.is_dead, lost.id, lost.lease_token, lost.tenant_id, t.slug, t.plan, lost.plugin, lost.kind, i.id, i.item_id,
+       i.target, i.definition, i.retired_at IS NOT NULL, i.is_switched_off, lost.slot, lost.reason, lost.attempt,
+       lost.failures, lost.crashes + 1
+FROM lost
+JOIN plugin_host_scheduleditem i ON i.tenant_id = lost.tenant_id AND i.id = lost.item_id
+JOIN tenants_tenant t ON t.id = lost.tenant_id
 """

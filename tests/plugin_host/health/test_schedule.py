@@ -245,3 +245,15 @@ def test_checks_that_a_new_list_does_not_name_are_retired(lister: Lister, in_ten
     assert items(retired_at=None) == [("lister.api", "api.example.org")]
     assert [row.check_id for row in HealthVerdict.objects.all()] == ["lister.api"]
     assert HealthResult.objects.filter(check_id="lister.ping").count() == 1
+
+
+def test_a_stored_definition_that_cannot_be_read_holds_nobody_up(lister: Lister, in_tenant: Tenant) -> None:
+    ScheduledItem.objects.filter(item_id="lister.api").update(definition={"from": "another version"})
+
+    runs = run_due(in_tenant)
+
+    assert {run.item_id: (run.ended, run.reason) for run in runs} == {
+        "lister.api": ("dead", "definition"),
+        "lister.ping": ("done", ""),
+    }
+    assert [row.check_id for row in HealthVerdict.objects.all()] == ["lister.ping"]
