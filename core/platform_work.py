@@ -23,4 +23,5 @@ class PlatformWork(StrEnum):
     PLUGIN_UNINSTALL = "plugin_uninstall"  # counts, exports and deletes what all tenants have of one plugin
     SECRET_ROTATION = "secret_rotation"  # re-wraps each tenant's data key under the newest master key
     SCHEDULES = "schedules"  # the clock looks for what is due in all tenants
+    SEO_METRICS = "seo_metrics"  # searches metrics of all tenants that were left over, and deletes old ones
     HEALTH = "health"  # readiness: age of the oldest due delivery over all tenants

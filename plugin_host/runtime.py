@@ -7,16 +7,28 @@ front are for `async def` code, as with Django's ORM.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Protocol
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
 from plugin_host.errors import OutsideHost, PluginError
-from plugin_host.hooks.seo_metrics import SEOMetricsPayload
+from plugin_host.hooks.seo_metrics import AppliedLearning, DiscoveredPattern, SEOMetricsPayload
 from plugin_host.identifiers import is_text
 from plugin_host.runtime_state import PluginRun, current_run
 
-__all__ = ["aemit_seo_metrics", "aonce", "aprogress", "emit_seo_metrics", "once", "progress", "store"]
+__all__ = [
+    "aapply_learning",
+    "aemit_seo_metrics",
+    "aonce",
+    "apply_learning",
+    "aprogress",
+    "emit_seo_metrics",
+    "once",
+    "progress",
+    "store",
+]
 
 MAX_KEY_LENGTH = 200
 MAX_VALUE_BYTES = 64 * 1024
@@ -45,6 +57,16 @@ class RuntimeBackend(Protocol):
 
     def emit_seo_metrics(self, run: PluginRun, payload: SEOMetricsPayload) -> None:
         """Feed metrics into the pipeline: received, stored, patterns, learnings."""
+
+    def apply_learning(
+        self,
+        run: PluginRun,
+        pattern: DiscoveredPattern | str,
+        content_id: UUID | str,
+        change: Mapping[str, Any],
+        expected_version: int | None,
+    ) -> AppliedLearning:
+        """Change a record because of a pattern, and tell plugins."""
 
 
 _backend: RuntimeBackend | None = None
@@ -93,9 +115,10 @@ async def aprogress(done: int, total: int | None = None) -> None:
 
 
 def emit_seo_metrics(payload: SEOMetricsPayload) -> None:
-    """Feed search metrics into the pipeline of `SEOMetricsHooks`.
+    """Feed search metrics in: past the filters of all plugins, stored, and searched for patterns when this returns.
 
     Raises:
+        PluginError: They cannot be kept (no JSON, too large, inside a transaction), or another plugin refuses them.
         OutsideHost: outside a running Tenantry.
     """
     backend, run = _current("emit_seo_metrics")
@@ -105,6 +128,45 @@ def emit_seo_metrics(payload: SEOMetricsPayload) -> None:
 async def aemit_seo_metrics(payload: SEOMetricsPayload) -> None:
     """Do what `emit_seo_metrics` does, in `async def` code."""
     await sync_to_async(emit_seo_metrics)(payload)
+
+
+def apply_learning(
+    pattern: DiscoveredPattern | str,
+    content_id: UUID | str,
+    change: Mapping[str, Any],
+    *,
+    expected_version: int | None = None,
+) -> AppliedLearning:
+    """Change fields of a record's working copy because of a pattern, and tell plugins (`dvp_learning_applied`).
+
+    The change is this plugin's, with permission, hooks and history as everywhere. One that changes nothing is no
+    learning: the answer's `change` is empty and nobody is told, so a retry does no harm.
+
+    Args:
+        pattern: As `dvp_pattern_discovered` got it, or the name of one.
+        change: Field -> new value; None takes a field away, what is not named stays.
+        expected_version: The version that the change was made for; it is refused where the record is at another.
+
+    Raises:
+        NotFound: The record is not there, or is another tenant's.
+        Invalid: The change does not fit the schema.
+        Stale: The record is at another version.
+        PluginError: Another plugin refuses.
+        OutsideHost: outside a running Tenantry.
+    """
+    backend, run = _current("apply_learning")
+    return backend.apply_learning(run, pattern, content_id, change, expected_version)
+
+
+async def aapply_learning(
+    pattern: DiscoveredPattern | str,
+    content_id: UUID | str,
+    change: Mapping[str, Any],
+    *,
+    expected_version: int | None = None,
+) -> AppliedLearning:
+    """Do what `apply_learning` does, in `async def` code."""
+    return await sync_to_async(apply_learning)(pattern, content_id, change, expected_version=expected_version)
 
 
 class Store:

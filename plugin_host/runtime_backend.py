@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
 
-from core.errors import Unavailable
 from core.scope import require_tenant
-from plugin_host.hooks.seo_metrics import SEOMetricsPayload
+from plugin_host.hooks.seo_metrics import AppliedLearning, DiscoveredPattern, SEOMetricsPayload
 from plugin_host.models.delivery import DeliveryAttempt
 from plugin_host.models.runtime import OnceKey, StoreEntry
 from plugin_host.models.schedule import ScheduledAttempt
 from plugin_host.runtime_state import PluginRun
+from plugin_host.seo.learning import apply_learning
+from plugin_host.seo.receiving import receive_metrics
 
 
 class DatabaseBackend:
@@ -63,12 +66,19 @@ class DatabaseBackend:
         return sorted(found.values_list("key", flat=True))
 
     def emit_seo_metrics(self, run: PluginRun, payload: SEOMetricsPayload) -> None:
-        """Refuse: nothing stores metrics in this release.
+        """Feed metrics into the pipeline."""
+        receive_metrics(run.plugin_id, payload)
 
-        Raises:
-            Unavailable: always.
-        """
-        raise Unavailable("This installation does not collect search metrics.", code="seo_metrics_off")
+    def apply_learning(
+        self,
+        run: PluginRun,
+        pattern: DiscoveredPattern | str,
+        content_id: UUID | str,
+        change: Mapping[str, Any],
+        expected_version: int | None,
+    ) -> AppliedLearning:
+        """Change a record because of a pattern."""
+        return apply_learning(run.plugin_id, pattern, content_id, change, expected_version=expected_version)
 
 
 def _once_scope(run: PluginRun) -> str:

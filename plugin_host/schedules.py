@@ -54,6 +54,13 @@ SCHEDULES: Final = (
         description="Old runs of tasks and checks.",
     ),
     Schedule(
+        name="tenantry: tend search metrics",
+        task="plugin_host.tasks.tend_seo_metrics",
+        every_seconds=3600,
+        expires_seconds=1800,
+        description="Search metrics that were left over, and those that are too old.",
+    ),
+    Schedule(
         name="tenantry: clean up sign-ins",
         task="tenants.tasks.clean_up",
         every_seconds=3600,

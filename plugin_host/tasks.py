@@ -6,6 +6,7 @@ from celery import shared_task
 
 from plugin_host.health.retention import delete_old_results
 from plugin_host.scheduling.clean_up import delete_old_runs
+from plugin_host.seo.tending import tend_metrics
 from plugin_host.worker import process
 
 
@@ -37,3 +38,9 @@ def clean_up_health() -> None:
 def clean_up_runs() -> None:
     """Delete old runs of tasks and checks."""
     delete_old_runs()
+
+
+@shared_task(name="plugin_host.tasks.tend_seo_metrics", ignore_result=True)
+def tend_seo_metrics() -> None:
+    """Search metrics that a process has left over, and delete what is too old."""
+    tend_metrics()

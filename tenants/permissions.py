@@ -63,6 +63,9 @@ ACTIONS: Final[dict[str, Rule]] = {
     ),
     "schedule.run": Rule(meaning="make tasks and checks run that are due", roles=_ADMINS),
     "plugin.use": Rule(meaning="use pages and routes that plugins add", roles=_READERS),
+    "metrics.read": Rule(
+        meaning="see search metrics, the patterns in them and what was learnt", roles=_EDITORS
+    ),
     "member.read": Rule(meaning="see members and their roles", roles=_ADMINS),
     "member.manage": Rule(meaning="add and remove members, change roles", roles=_ADMINS, keys=False),
     "owner.manage": Rule(meaning="make and unmake owners", roles=_OWNERS, keys=False),

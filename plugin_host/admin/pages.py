@@ -20,7 +20,7 @@ from core.errors import Conflict, FieldError, TenantryError
 from core.forms.secret_form import SecretForm, SecretStatus
 from core.schema_keywords import as_uuid
 from core.scope import current_actor
-from plugin_host.admin import config_page, config_trial, explain_page, hooks_page
+from plugin_host.admin import config_page, config_trial, explain_page, hooks_page, seo_pages
 from plugin_host.admin.cards import about_facts, plugin_cards, trouble_facts
 from plugin_host.admin.delivery_display import SHOWN, delivery_facts, shown_attempts, shown_delivery
 from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope
@@ -234,6 +234,7 @@ def routes(site: FrameAdminSite) -> list[URLPattern]:
         path("settings/plugins/", wrap(plugin_list), name="plugins"),
         *explain_page.routes(site),
         *hooks_page.routes(site),
+        *seo_pages.routes(site),
         path(one, wrap(plugin_overview), name="plugin"),
         path(f"{one}state/", wrap(plugin_state), name="plugin_state"),
         *config_page.routes(site),
@@ -249,7 +250,7 @@ def routes(site: FrameAdminSite) -> list[URLPattern]:
 
 def menu(request: HttpRequest) -> list[MenuGroup]:
     """Pages that plugins add, and the page of all plugins."""
-    items = page_items(request)
+    items = [*page_items(request), *seo_pages.items(request)]
     if is_allowed(current_actor(), "plugin.read"):
         link = reverse("admin:plugins")
         items.append(

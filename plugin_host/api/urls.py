@@ -1,14 +1,18 @@
-"""Addresses of the API that manages plugins, below /api/v1/."""
+"""Addresses of the API that manages plugins, and of what they feed in, below /api/v1/."""
 
 from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from plugin_host.api import config_check, config_history, explain, health, hooks, plugins, tasks
+from plugin_host.api import config_check, config_history, explain, health, hooks, plugins, seo, tasks
 
 _ONE = "admin/plugins/<str:plugin_id>"
 
 urlpatterns: list[URLPattern] = [
+    path("seo/metrics", seo.MetricsListView.as_view(), name="seo-metrics-list"),
+    path("seo/metrics/<uuid:metrics_id>", seo.MetricsView.as_view(), name="seo-metrics"),
+    path("seo/patterns", seo.PatternListView.as_view(), name="seo-pattern-list"),
+    path("seo/learnings", seo.LearningListView.as_view(), name="seo-learning-list"),
     path("admin/plugins", plugins.PluginListView.as_view(), name="plugin-list"),
     path("admin/plugins/hooks", hooks.HooksView.as_view(), name="plugins-hooks"),
     path("admin/plugins/explain", explain.ExplainView.as_view(), name="plugins-explain"),

@@ -16,6 +16,7 @@ from plugin_host.context import EventType, HookContext, RecordEvent
 from plugin_host.health.documents import definition_from
 from plugin_host.hooks.commands import Command
 from plugin_host.hooks.health_monitor import HealthStatus
+from plugin_host.hooks.seo_metrics import AppliedLearning, DiscoveredPattern
 from plugin_host.scheduling.task_documents import result_of_document, task_of_document
 
 HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
@@ -32,6 +33,12 @@ LIFECYCLE_HOOK_OF_EVENT: Final[Mapping[str, str]] = MappingProxyType(
         "plugin.enabled": "dvp_plugin_enabled",
         "plugin.disabled": "dvp_plugin_disabled",
         "plugin.config_changed": "dvp_config_changed",
+    }
+)
+HOOK_OF_SEO_EVENT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "seo.pattern_discovered": "dvp_pattern_discovered",
+        "seo.learning_applied": "dvp_learning_applied",
     }
 )
 # What is recorded for the plugins that handle it, and is no part of the tenant's log.
@@ -52,7 +59,9 @@ def hooks_of_event(event: Event) -> tuple[str, ...]:
             return (table[event.type],)
     if event.type in HOOK_OF_EVENT:
         return (HOOK_OF_EVENT[event.type], event.type, LOG_HOOK)
-    return (LOG_HOOK,)
+    if event.type in HOOK_OF_SEO_EVENT:
+        return (HOOK_OF_SEO_EVENT[event.type], LOG_HOOK)
+    return ()
 
 
 def tenant_id_of(event: Event) -> UUID:
@@ -97,6 +106,8 @@ def event_arguments(hook: str, event: Event, context: HookContext) -> tuple[Any,
         return (context, metadata | event.payload)
     if hook == "dvp_after_command":
         return (context, *_command_and_result(event))
+    if hook in HOOK_OF_SEO_EVENT.values():
+        return (context, _seo_value(hook, event.payload))
     if hook == "dvp_health_status_changed":
         return _health_arguments(event, context)
     if hook == "dvp_task_completed":
@@ -107,6 +118,12 @@ def event_arguments(hook: str, event: Event, context: HookContext) -> tuple[Any,
     if event.type == EventType.RECORD_UPDATED:
         metadata |= _difference(event)
     return (context, str(event.record_id), content, metadata)
+
+
+def _seo_value(hook: str, payload: Mapping[str, Any]) -> DiscoveredPattern | AppliedLearning:
+    if hook == "dvp_pattern_discovered":
+        return DiscoveredPattern(payload["name"], payload["confidence"], deepcopy(payload["evidence"]))
+    return AppliedLearning(payload["pattern"], payload["content_id"], deepcopy(payload["change"]))
 
 
 def _command_and_result(event: Event) -> tuple[Command, Any]:

@@ -12,15 +12,17 @@ from core.services.event_drafts import EventDraft
 from plugin_host.dispatch.binding import inline_handlers
 from plugin_host.dispatch.hook_runner import hook_runner
 from plugin_host.dispatch.json_values import json_fault
-from plugin_host.dispatch.operation import operation_of
+from plugin_host.dispatch.operation import Occasion, operation_of
 from plugin_host.errors import PluginError
 from plugin_host.runner import Handler
 
 HOOK: Final = "dvp_before_event_publish"
 # Hooks that run late, and the order of deliveries, live by these.
-FIXED: Final = frozenset(
-    {"slug", "locale", "status", "version", "created_at", "updated_at", "published_at", "pattern_id"}
+_OF_RECORDS: Final = frozenset(
+    {"slug", "locale", "status", "version", "created_at", "updated_at", "published_at"}
 )
+_OF_METRICS: Final = frozenset({"pattern_id", "name", "confidence", "pattern", "content_id", "plugin"})
+FIXED: Final = _OF_RECORDS | _OF_METRICS
 # What must stay an object, because others look into it.
 _OBJECTS: Final = frozenset({"data", "previous", "evidence", "change"})
 
@@ -40,7 +42,7 @@ def filter_event_draft(draft: EventDraft) -> None:
             draft.make_payload,
             actor=actor,
             collection_name=draft.collection_name,
-            command=draft.command,
+            occasion=draft.command,
         )
     )
 
@@ -51,7 +53,7 @@ def event_changes(
     *,
     actor: Actor,
     collection_name: str = "",
-    command: CommandCall | None = None,
+    occasion: CommandCall | Occasion | None = None,
 ) -> dict[str, Any]:
     """Return the keys of a payload that plugins have changed or added.
 
@@ -61,7 +63,7 @@ def event_changes(
     found = inline_handlers(HOOK, collection_name)
     if not found.handlers:
         return {}
-    operation = operation_of(command)
+    operation = operation_of(occasion)
     context = operation.context(actor, collection=collection_name)
     payload = make_payload()
     result = hook_runner.run_filter(

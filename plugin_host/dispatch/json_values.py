@@ -18,17 +18,18 @@ _MAX_DIGITS: Final = 4_000
 type Path = tuple[str | int, ...]
 
 
-def json_fault(value: Any, *, at: str = "") -> FieldError | None:
+def json_fault(value: Any, *, at: str = "", max_bytes: int = MAX_JSON_BYTES) -> FieldError | None:
     """Return the first reason why a value is no JSON that can be kept, or None.
 
     Args:
         at: Pointer to the value itself.
+        max_bytes: How long it may be as text.
     """
     for path, fault in _faults(value, ()):
         return FieldError(pointer=f"{at}{pointer_to(path)}", message=fault, code="json")
     size = len(json.dumps(value, ensure_ascii=True))
-    if size > MAX_JSON_BYTES:
-        message = f"It has {size:,} bytes as JSON; {MAX_JSON_BYTES:,} are the most."
+    if size > max_bytes:
+        message = f"It has {size:,} bytes as JSON; {max_bytes:,} are the most."
         return FieldError(pointer=at, message=message, code="too_large")
     return None
 

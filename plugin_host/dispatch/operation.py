@@ -40,17 +40,21 @@ class Operation:
         )
 
 
-_operations: WeakKeyDictionary[CommandCall, Operation] = WeakKeyDictionary()
+class Occasion:
+    """Ties inline hooks together where they belong to no use case of the content services."""
 
 
-def operation_of(command: CommandCall | None) -> Operation:
+_operations: WeakKeyDictionary[CommandCall | Occasion, Operation] = WeakKeyDictionary()
+
+
+def operation_of(occasion: CommandCall | Occasion | None) -> Operation:
     """Return the operation that a use case is, or a new one; asks the database once for each."""
-    if command is not None and (known := _operations.get(command)) is not None:
+    if occasion is not None and (known := _operations.get(occasion)) is not None:
         return known
     tenant_id = require_tenant().tenant_id
     assert tenant_id is not None  # require_tenant refuses otherwise
     slug, plan = tenant_slug_and_plan(tenant_id)
     made = Operation(InlineBudget(), slug, plan)
-    if command is not None:
-        _operations[command] = made
+    if occasion is not None:
+        _operations[occasion] = made
     return made

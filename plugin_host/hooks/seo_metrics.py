@@ -43,6 +43,10 @@ class SEOMetricsPayload:
             raise ValueError(f"domain must be a host name such as 'example.com', not {self.domain!r}.")
         if not isinstance(self.data, Mapping):
             raise TypeError(f"data must be a dictionary of metrics, not {self.data!r}.")
+        if not isinstance(self.metadata, Mapping):
+            raise TypeError(f"metadata must be a dictionary, not {self.metadata!r}.")
+        if not isinstance(self.received_at, datetime):
+            raise TypeError(f"received_at must be a datetime, not {self.received_at!r}.")
         if self.received_at.tzinfo is None:
             raise ValueError("received_at needs a time zone: use datetime.now(UTC).")
 
@@ -56,7 +60,7 @@ class DiscoveredPattern:
     """A regularity that was found in stored metrics.
 
     Args:
-        name: What it says, in words.
+        name: What was found, such as `low_click_rate`.
         confidence: From 0 to 1.
         evidence: The figures that speak for it, as JSON values.
     """
@@ -66,6 +70,12 @@ class DiscoveredPattern:
     evidence: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not is_text(self.name):
+            raise ValueError(f"A pattern needs a name such as 'low_click_rate', not {self.name!r}.")
+        if isinstance(self.confidence, bool) or not isinstance(self.confidence, int | float):
+            raise TypeError(f"confidence is a number from 0 to 1, not {self.confidence!r}.")
+        if not isinstance(self.evidence, Mapping):
+            raise TypeError(f"evidence must be a dictionary of figures, not {self.evidence!r}.")
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"confidence lies between 0 and 1, not at {self.confidence}.")
 
@@ -88,3 +98,9 @@ class AppliedLearning:
     pattern: str
     content_id: str
     change: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not is_text(self.pattern) or not is_text(self.content_id):
+            raise ValueError("A learning names the pattern and the id of the record.")
+        if not isinstance(self.change, Mapping):
+            raise TypeError(f"change must be a dictionary of fields, not {self.change!r}.")

@@ -8,6 +8,7 @@ from plugin_host.models.plugin_model import PluginModel
 from plugin_host.models.runtime import OnceKey, StoreEntry
 from plugin_host.models.schedule import ScheduledAttempt, ScheduledItem, ScheduledRun
 from plugin_host.models.secret import PluginSecret, TenantDataKey
+from plugin_host.models.seo import SEOLearning, SEOMetrics, SEOPattern
 from plugin_host.models.settings import (
     PlatformPluginSettings,
     PluginConfigRevision,
@@ -29,6 +30,9 @@ __all__ = [
     "PluginSecret",
     "PluginSettings",
     "PluginState",
+    "SEOLearning",
+    "SEOMetrics",
+    "SEOPattern",
     "ScheduledAttempt",
     "ScheduledItem",
     "ScheduledRun",

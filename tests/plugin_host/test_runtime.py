@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +8,7 @@ import pytest
 
 from plugin_host import runtime
 from plugin_host.errors import OutsideHost, PluginError
-from plugin_host.hooks.seo_metrics import SEOMetricsPayload
+from plugin_host.hooks.seo_metrics import AppliedLearning, DiscoveredPattern, SEOMetricsPayload
 from plugin_host.runtime import (
     aemit_seo_metrics,
     aonce,
@@ -56,6 +56,16 @@ class Memory:
 
     def emit_seo_metrics(self, run: PluginRun, payload: SEOMetricsPayload) -> None:
         self.metrics.append(payload)
+
+    def apply_learning(
+        self,
+        run: PluginRun,
+        pattern: DiscoveredPattern | str,
+        content_id: UUID | str,
+        change: Mapping[str, Any],
+        expected_version: int | None,
+    ) -> AppliedLearning:
+        return AppliedLearning(str(pattern), str(content_id), dict(change))
 
 
 @pytest.fixture(autouse=True)

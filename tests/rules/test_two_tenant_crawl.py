@@ -24,7 +24,10 @@ from core.actors import system_actor
 from core.scope import tenant_scope
 from core.services.publishing import publish_record
 from core.tenancy.models import TenantOwned
+from plugin_host.hooks.seo_metrics import SEOMetricsPayload
 from plugin_host.registry import loaded_plugins
+from plugin_host.seo.learning import apply_learning
+from plugin_host.seo.receiving import receive_metrics
 from plugin_host.testing.schedule import run_task
 from tenants.models import Role, Tenant
 from tests.core.api.content import make_collection, make_record
@@ -143,6 +146,15 @@ def furnish(tenant: Tenant, own_collection: str, mark: str) -> None:
         record = make_record(tenant, mark, collection=collection, views=7)
         with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
             publish_record(record_id=record.pk)
+            poor = {
+                "page": f"https://{host_of(tenant)}/{mark}",
+                "clicks": 1,
+                "impressions": 9000,
+                "position": 3,
+            }
+            usual = [poor | {"page": f"/{mark}/{number}", "clicks": 900} for number in range(6)]
+            receive_metrics("webhooks", SEOMetricsPayload("gsc", host_of(tenant), {"rows": [poor, *usual]}))
+            apply_learning("webhooks", "low_click_rate", record.pk, {"title": f"{mark} again"})
     user = make_member(tenant, Role.EDITOR, email=f"{mark}@example.org")
     make_key_text(tenant, name=mark)
     answer = program(host_of(tenant), make_key_text(tenant, user)).post(
@@ -264,6 +276,7 @@ def test_ids_of_another_tenant_are_nothing_to_anybody(home: Tenant, stranger: St
         "/api/v1/api-keys/<key_id>",
         "/api/v1/tenant/members/<member_id>",
         "/api/v1/admin/plugins/<plugin_id>/deliveries/<delivery_id>",
+        "/api/v1/seo/metrics/<metrics_id>",
     }
     assert any(route.template.startswith("/api/v1/plugins/") for route in routes)
 

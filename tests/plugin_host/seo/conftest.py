@@ -1,0 +1,3 @@
+from tests.plugin_host.installing import install, no_plugins, posts
+
+__all__ = ["install", "no_plugins", "posts"]
