@@ -46,7 +46,9 @@ def measure_here() -> dict[str, object]:
     _print_bookkeeping(costs)
     calls.print_table(whole)
     load = os.getloadavg()[0]
-    print(f"\nload average {load:.1f} on {os.cpu_count()} cores")
+    print(
+        f"\nload average {load:.1f} on {os.cpu_count()} cores: others' work makes microseconds longer, ratios hold"
+    )
     return {
         "bookkeeping_us": {
             str(count): {name: round(figure, 2) for name, figure in figures.items()}
