@@ -93,6 +93,11 @@ def test_fields_are_in_the_guides_order(cls: Any, names: tuple[str, ...]) -> Non
     assert tuple(field.name for field in dataclasses.fields(cls)) == names
 
 
+@pytest.mark.parametrize("cls", FIELDS, ids=lambda cls: cls.__name__)
+def test_every_value_is_frozen(cls: Any) -> None:
+    assert cls.__dataclass_params__.frozen
+
+
 def test_hook_context_takes_a_string_and_needs_three_fields() -> None:
     ctx = HookContext(tenant_id=TENANT, tenant_slug="acme", tenant_plan="pro")  # type: ignore[arg-type]  # as the guide
     assert ctx.tenant_id == UUID(TENANT)
@@ -173,7 +178,16 @@ def test_values_of_the_guide_can_be_made() -> None:
         (made(SEOMetricsPayload, "gsc", "", {}), "host name"),
         (made(SEOMetricsPayload, "gsc", "example.com", []), "dictionary of metrics"),
         (made(SEOMetricsPayload, "gsc", "a.b", {}, {}, datetime(2026, 1, 1)), "needs a time zone"),  # noqa: DTZ001
+        (made(SEOMetricsPayload, "gsc", "a.b", {}, []), "metadata must be a dictionary"),
+        (made(SEOMetricsPayload, "gsc", "a.b", {}, {}, "now"), "must be a datetime"),
         (made(DiscoveredPattern, "p", 1.1), "between 0 and 1"),
+        (made(DiscoveredPattern, "p", float("nan")), "between 0 and 1"),
+        (made(DiscoveredPattern, "p", True), "a number from 0 to 1"),
+        (made(DiscoveredPattern, "", 0.5), "needs a name"),
+        (made(DiscoveredPattern, "p", 0.5, []), "dictionary of figures"),
+        (made(AppliedLearning, "", "1"), "names the pattern"),
+        (made(AppliedLearning, "p", None), "names the pattern"),
+        (made(AppliedLearning, "p", "1", []), "dictionary of fields"),
         (made(Command, ""), "needs a name"),
         (made(Command, "x", []), "must be a mapping"),
         (made(RecordEvent, "record.moved", "posts", "1", {}, ""), "not a valid EventType"),
