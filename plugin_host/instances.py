@@ -189,6 +189,11 @@ class InstancePool:
         for _, entry in old:
             self._retire(entry)
 
+    def settle(self, *, wait_seconds: float = _END_SECONDS) -> None:
+        """Wait until every `shutdown()` that has begun is over."""
+        for thread in list(self._endings):
+            thread.join(wait_seconds)
+
     def close(self, *, wait_seconds: float = _END_SECONDS) -> None:
         """End all instances, as when the process stops."""
         with self._lock:

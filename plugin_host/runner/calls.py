@@ -9,10 +9,10 @@ import threading
 import time
 import traceback
 import weakref
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import CancelledError as FutureCancelled
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from functools import partial
@@ -200,6 +200,29 @@ class HookCalls:
         """Whether so much is stuck that the process should be replaced when its work is done."""
         stats = self.stats
         return stats.threads_stuck + stats.tasks_stuck + stats.loops_stuck >= self._max_stuck
+
+    @contextmanager
+    def watched(
+        self, *, sink: Callable[[HookRun], None], on_blocked: Callable[[BlockReport], None]
+    ) -> Iterator[None]:
+        """Tell somebody else, too, of every call and every blocked loop inside the block; for tests of plugins."""
+        usual_sink, usual_on_blocked = self._sink, self._on_blocked
+
+        def tell_run(run: HookRun) -> None:
+            sink(run)
+            if usual_sink is not None:
+                usual_sink(run)
+
+        def tell_blocked(report: BlockReport) -> None:
+            on_blocked(report)
+            if usual_on_blocked is not None:
+                usual_on_blocked(report)
+
+        self._sink, self._on_blocked = tell_run, tell_blocked
+        try:
+            yield
+        finally:
+            self._sink, self._on_blocked = usual_sink, usual_on_blocked
 
     def close(self) -> None:
         """Let go of threads and loops; what still runs is left to itself."""

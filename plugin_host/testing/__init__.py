@@ -12,10 +12,14 @@ own. In a test file inside a plugin's package or distribution that plugin is on 
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 import pytest
@@ -62,9 +66,24 @@ __all__ = [
 ]
 
 
-def pytest_configure() -> None:
-    """Have servers, also where a conftest names this module."""
+_CONTRACT: Final = "plugin_contract.py"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have servers, also where a conftest names this module; collect the contracts where they are asked for."""
     ensure_servers()
+    if config.getoption("plugin_contract", []) and not any(arg.endswith(_CONTRACT) for arg in config.args):
+        is_asked = config.args_source is pytest.Config.ArgsSource.ARGS
+        config.args = [*(config.args if is_asked else ()), str(_contract_module())]
+
+
+def _contract_module() -> Path:
+    """Return a module with the contracts, in a folder of its own: the suite's may have a conftest above it."""
+    folder = Path(tempfile.mkdtemp(prefix="tenantry-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    module = folder / _CONTRACT
+    module.write_text("from plugin_host.testing.contract.suite import *\n")
+    return module
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import secrets
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
@@ -47,11 +47,13 @@ __all__ = [
     "RunHook",
     "application",
     "deliver_all",
+    "deliver_with",
     "enable_plugin",
     "headers_of_new_member",
     "hook_caller",
     "make_tenant",
     "open_deliveries",
+    "own_function",
     "plugin_at",
     "plugin_scope",
 ]
@@ -158,15 +160,17 @@ def hook_caller(tenant: Tenant) -> RunHook:
 
 def _in_place(handler: Handler, context: HookContext, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     """Return a hook's arguments with the context where the hook wants it, which is nearly always first."""
-    spec = HOOKS[handler.hook]
+    spec = HOOKS.get(handler.hook)
+    if spec is None:
+        return arguments  # a handler of events takes nothing but the event
     names = (
-        health_check_arguments(_own_function(handler)) if spec.other_arguments is not None else spec.arguments
+        health_check_arguments(own_function(handler)) if spec.other_arguments is not None else spec.arguments
     )
     place = names.index("ctx")
     return (*arguments[:place], context, *arguments[place:])
 
 
-def _own_function(handler: Handler) -> Any:
+def own_function(handler: Handler) -> Any:
     """Return the method or function of the plugin that a handler calls."""
     plugin = loaded_plugins().get(handler.plugin_id)
     registered = {one.key: one.handler for one in plugin.registrations.hooks}
@@ -189,13 +193,20 @@ def deliver_all(tenant: Tenant, *, waiting: bool = False) -> list[DeliveryRun]:
                 [tenant.pk],
             )
         forget_tenant_plugins(tenant.pk)
+    return deliver_with(tenant, run_delivery)
+
+
+def deliver_with(
+    tenant: Tenant, run: Callable[[ClaimedDelivery], Awaitable[AttemptResult]]
+) -> list[DeliveryRun]:
+    """Run a tenant's due deliveries in some way until none is due, those included that they set off."""
     runs: list[DeliveryRun] = []
     while claimed := claim_deliveries(_BATCH, worker="tests", lease_seconds=_LEASE_SECONDS):
         own = [delivery for delivery in claimed if delivery.tenant_id == tenant.pk]
         finish_attempts(
             [given_back(other, "", wait_seconds=_LATER_SECONDS) for other in claimed if other not in own]
         )
-        results = run_apart(_run_deliveries(own)) if own else []
+        results = run_apart(_run_deliveries(own, run)) if own else []
         finish_attempts(results)
         runs += [_as_run(delivery, result) for delivery, result in zip(own, results, strict=True)]
     return runs
@@ -207,8 +218,10 @@ def open_deliveries(tenant: Tenant) -> int:
         return Delivery.objects.count()
 
 
-async def _run_deliveries(deliveries: list[ClaimedDelivery]) -> list[AttemptResult]:
-    return [await run_delivery(delivery) for delivery in deliveries]
+async def _run_deliveries(
+    deliveries: list[ClaimedDelivery], run: Callable[[ClaimedDelivery], Awaitable[AttemptResult]]
+) -> list[AttemptResult]:
+    return [await run(delivery) for delivery in deliveries]
 
 
 def _as_run(delivery: ClaimedDelivery, result: AttemptResult) -> DeliveryRun:

@@ -44,6 +44,7 @@ class HttpPeer:
     def __init__(self) -> None:
         self.requests: list[PeerRequest] = []
         self._answers: dict[str, list[PeerAnswer]] = {}
+        self._for_all: PeerAnswer | None = None
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
         self._server.daemon_threads = True
@@ -74,6 +75,11 @@ class HttpPeer:
             ]
         return self.url(path)
 
+    def answer_everything(self, answer: int | PeerAnswer | None) -> None:
+        """Give one answer at every path, whatever was said before; with None each path's own ones again."""
+        with self._lock:
+            self._for_all = PeerAnswer(status=answer) if isinstance(answer, int) else answer
+
     def requests_to(self, path: str) -> list[PeerRequest]:
         """Return what came to a path, in order."""
         with self._lock:
@@ -82,6 +88,8 @@ class HttpPeer:
     def _take(self, request: PeerRequest) -> PeerAnswer:
         with self._lock:
             self.requests.append(request)
+            if self._for_all is not None:
+                return self._for_all
             answers = self._answers.get(request.path) or [PeerAnswer(status=204)]
             return answers.pop(0) if len(answers) > 1 else answers[0]
 

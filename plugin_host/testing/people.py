@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from django.test import Client
+from django.test import Client, override_settings
 
 from core.actors import Actor, system_actor
 from core.scope import tenant_scope
@@ -38,8 +38,10 @@ def signed_in_client(tenant: Tenant, *, role: str) -> Client:
     email = f"{secrets.token_hex(6)}@example.org"
     with tenant_scope(tenant.pk, slug=tenant.slug, actor=_ACTOR):
         user = add_member(email=email, role=role).user
-    set_password(user=user, password=_PASSWORD)
     client = client_for(tenant)
-    answer = client.post("/admin/login/", {"username": email, "password": _PASSWORD})
+    # A real hash is slow on purpose, and nobody here has to be kept out.
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        set_password(user=user, password=_PASSWORD)
+        answer = client.post("/admin/login/", {"username": email, "password": _PASSWORD})
     assert answer.status_code == 302, answer.text
     return client

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -77,6 +77,21 @@ class Workplace:
             plugin = Path(case.get("file", "")).relative_to("plugins").parts[0]
             trouble = [part for part in case if part.tag in ("failure", "error", "skipped")]
             results[f"{plugin}::{case.get('name')}"] = "\n".join(part.text or part.tag for part in trouble)
+        return results
+
+    def contract_results(self, plugins: Iterable[str], *options: str) -> dict[str, dict[str, str]]:
+        """Hold plugins to the contract; return what was said of each contract that is not kept: plugin -> contract."""
+        report = self.folder / "contract.xml"
+        wanted = [part for plugin in plugins for part in ("--plugin-contract", plugin)]
+        done = self.pytest("-p", "plugin_host.pytest_plugin", *wanted, *options, "--junitxml", str(report))
+        assert report.exists(), done.stdout + done.stderr
+        results: dict[str, dict[str, str]] = {}
+        for case in ET.parse(report).iter("testcase"):
+            contract, _, plugin = case.get("name", "").rstrip("]").partition("[")
+            trouble = [
+                f"{part.get('message')}\n{part.text}" for part in case if part.tag in ("failure", "error")
+            ]
+            results.setdefault(plugin, {})[contract] = "\n".join(trouble)
         return results
 
     def _run(self, *arguments: str, owner: bool = False) -> subprocess.CompletedProcess[str]:

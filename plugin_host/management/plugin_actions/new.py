@@ -75,9 +75,13 @@ def _features(given: str) -> frozenset[str]:
 def _next_steps(blueprint: Blueprint, folder: Path) -> list[str]:
     plugin_id = blueprint.names.id
     if blueprint.in_tree:
-        steps = [f"python -m pytest {folder}"]
+        steps = [f"python -m pytest {folder}", f"python -m pytest --plugin-contract {plugin_id}"]
     else:
-        steps = [f'pip install --editable "{folder}[test]"', f"cd {folder} && pytest"]
+        steps = [
+            f'pip install --editable "{folder}[test]"',
+            f"cd {folder} && pytest",
+            f"pytest --plugin-contract {plugin_id}",
+        ]
     if "models" in blueprint.features:
         steps.append("python manage.py migrate")
     return [

@@ -82,6 +82,7 @@ def test_what_to_do_next_are_commands(tmp_path: Path) -> None:
     assert re.findall(r"^    (?:python manage.py )?(.*)", said, re.MULTILINE) == [
         f'pip install --editable "{tmp_path}/my-plugin[test]"',
         f"cd {tmp_path}/my-plugin && pytest",
+        "pytest --plugin-contract my-plugin",
         "migrate",
         "plugin check my-plugin",
         "plugin config set my-plugin api_endpoint=https://example.com/ --tenant SLUG",
