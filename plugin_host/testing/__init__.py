@@ -109,8 +109,12 @@ def __getattr__(name: str) -> Any:
 @pytest.fixture(autouse=True, scope="session")
 def database(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Open the database to all tests."""
+    from plugin_host.dispatch.hook_runner import inline_notes
+
     with django_db_blocker.unblock():
         yield
+        # It writes from a thread of its own, which must not find the database closed.
+        inline_notes.settle()
 
 
 @pytest.fixture(autouse=True)

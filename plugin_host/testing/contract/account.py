@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -116,7 +116,7 @@ class Account:
         try:
             with (
                 # The host masks secrets in lines and errors. Here it must not: what a plugin lets out is looked for.
-                patch("core.logging._with_spellings", lambda values, outer: ()),
+                patch("core.logging._LogBlock.__init__", _without_masks),
                 hook_runner.watched(sink=self._note_run, on_blocked=self.blocks.append),
                 contextlib.redirect_stdout(printed),
                 contextlib.redirect_stderr(printed),
@@ -133,6 +133,10 @@ class Account:
             self.runs.append(run)
             self.asked.append(run.hook)
             self.see(f"exception of {run.hook}", f"{run.error}\n{run.traceback}".strip())
+
+
+def _without_masks(block: Any, redact: Sequence[str], fields: Mapping[str, object]) -> None:
+    block._redact, block._fields = (), fields
 
 
 class _LogKeeper(logging.Handler):
