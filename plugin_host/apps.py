@@ -22,7 +22,8 @@ class PluginHostConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from plugin_host.bus import Exchange, set_exchange  # models are loaded only now
+        from plugin_host.bus import set_exchange  # models are loaded only now
+        from plugin_host.bus.exchange import Exchange
         from plugin_host.bus_directory import PluginDirectory
         from plugin_host.dispatch import receivers  # noqa: F401  # importing it connects the signals
         from plugin_host.health import receivers as health_receivers  # noqa: F401  # the same

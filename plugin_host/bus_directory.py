@@ -6,8 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from uuid import UUID
 
+from django.utils import timezone
+
 from core.errors import NotFound
 from core.scope import acting_as, current_scope
+from plugin_host.breaker.conduct import Conduct, PluginOutcome
+from plugin_host.bus.exchange import BusFailure
 from plugin_host.health.verdicts import plugins_health
 from plugin_host.instances import instances
 from plugin_host.loading.plugin import LoadedPlugin
@@ -16,7 +20,7 @@ from plugin_host.state import TenantPlugin, tenant_plugins
 
 
 class PluginDirectory:
-    """Implements `plugin_host.bus.Directory`."""
+    """Implements `plugin_host.bus.exchange.Directory`."""
 
     def enabled(self, tenant_id: UUID) -> Sequence[str]:
         """Return the plugins that run for the tenant, in load order."""
@@ -39,6 +43,21 @@ class PluginDirectory:
     def enter(self, tenant_id: UUID, plugin_id: str, hook: str) -> AbstractContextManager[object]:
         """Return a context in which the plugin's code may run."""
         return _entered(tenant_id, plugin_id, hook)
+
+    def note_failure(self, failure: BusFailure) -> None:
+        """Tell the breaker, and so the plugin's page."""
+        from plugin_host.dispatch.hook_runner import inline_notes  # it needs this app's models, as below
+
+        inline_notes.add(
+            PluginOutcome(
+                tenant_id=failure.tenant_id,
+                plugin_id=failure.plugin_id,
+                what=failure.what,
+                conduct=Conduct.TIMED_OUT if failure.is_late else Conduct.FAILED,
+                error=failure.error,
+                started_at=timezone.now(),
+            )
+        )
 
 
 @contextmanager

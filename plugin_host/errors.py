@@ -124,12 +124,13 @@ class PluginInitializationError(PluginError):
     Args:
         plugin: Id of the plugin.
         details: What is missing and how to get it.
+        permanent: Whether trying again is pointless.
     """
 
     default_code = "plugin_initialization"
 
-    def __init__(self, plugin: str, details: str) -> None:
-        super().__init__(f"Plugin {plugin} failed to initialize: {details}", permanent=True)
+    def __init__(self, plugin: str, details: str, *, permanent: bool = True) -> None:
+        super().__init__(f"Plugin {plugin} failed to initialize: {details}", permanent=permanent)
         self.plugin = plugin
         self.details = details
 

@@ -13,18 +13,19 @@ import inspect
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from asgiref.sync import async_to_sync, sync_to_async
 
-from core.logging import get_logger
+from core.logging import get_logger, redact
 from plugin_host.base import Plugin, bind_instance
-from plugin_host.errors import PluginError, PluginInitializationError
+from plugin_host.bus import forget_offers
+from plugin_host.errors import AuthFailed, NotReady, PluginError, PluginInitializationError
 from plugin_host.runtime_state import PluginRun, plugin_run
 
 if TYPE_CHECKING:
@@ -235,14 +236,12 @@ class InstancePool:
             entry.started.result()
             return
         try:
-            with plugin_run(entry.run):
-                _make(plugin, entry)
-                initialize = getattr(entry.instance, "initialize", None)
-                if initialize is not None:
-                    if inspect.iscoroutinefunction(initialize):
-                        async_to_sync(initialize)()
-                    else:
-                        initialize()
+            with _starting(entry):
+                initialize = _made(plugin, entry)
+                if inspect.iscoroutinefunction(initialize):
+                    async_to_sync(initialize)()
+                elif initialize is not None:
+                    initialize()
         except BaseException as error:
             self._fail(entry, error)
             raise
@@ -256,14 +255,12 @@ class InstancePool:
                 await asyncio.wrap_future(entry.started)
             return
         try:
-            with plugin_run(entry.run):
-                _make(plugin, entry)
-                initialize = getattr(entry.instance, "initialize", None)
-                if initialize is not None:
-                    if inspect.iscoroutinefunction(initialize):
-                        await initialize()
-                    else:
-                        await sync_to_async(initialize)()
+            with _starting(entry):
+                initialize = _made(plugin, entry)
+                if inspect.iscoroutinefunction(initialize):
+                    await initialize()
+                elif initialize is not None:
+                    await sync_to_async(initialize)()
         except BaseException as error:
             self._fail(entry, error)
             raise
@@ -279,7 +276,8 @@ class InstancePool:
         self.drop(entry)
         entry.is_ended = True  # there is nothing to shut down
         if not isinstance(error, PluginError):
-            error = PluginInitializationError(entry.plugin_id, f"{type(error).__name__}: {error}")
+            # Whoever began it was stopped; that says nothing of the plugin, and the next call tries again.
+            error = _unstarted(entry, f"{type(error).__name__}: {error}", permanent=False)
         entry.started.set_exception(error)
 
     # -- ending --------------------------------------------------------------------------------------------------
@@ -316,10 +314,32 @@ class InstancePool:
                 self._endings.remove(threading.current_thread())
 
 
-def _make(plugin: LoadedPlugin, entry: _Entry) -> None:
+@contextmanager
+def _starting(entry: _Entry) -> Iterator[None]:
+    """Surround the beginning of an instance; what its code raises becomes a `PluginInitializationError`."""
+    with plugin_run(entry.run):
+        forget_offers(entry.run.tenant_id, entry.plugin_id)
+        try:
+            yield
+        except (NotReady, AuthFailed, PluginInitializationError):
+            raise  # they say themselves what is to be done
+        except PluginError as error:
+            raise _unstarted(entry, error.message, permanent=error.permanent) from error
+        except Exception as error:
+            text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise _unstarted(entry, text, permanent=False) from error
+
+
+def _unstarted(entry: _Entry, details: str, *, permanent: bool) -> PluginInitializationError:
+    return PluginInitializationError(entry.plugin_id, redact(details), permanent=permanent)
+
+
+def _made(plugin: LoadedPlugin, entry: _Entry) -> Any:
+    """Make the instance and return its `initialize`, or None where it has none."""
     assert plugin.cls is not None  # function style has no instances
     entry.instance = plugin.cls()
     bind_instance(entry.instance, entry.run)
+    return getattr(entry.instance, "initialize", None)
 
 
 def _is_wanted(entry: _Entry, plugins: TenantPlugins) -> bool:

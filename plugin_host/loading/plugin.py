@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, Final, TypeGuard, cast
 
 from plugin_host.base import Plugin
-from plugin_host.bus import message_handlers
+from plugin_host.bus.messages import message_handlers
 from plugin_host.context import PluginContext, Registrations, SettingsReader
 from plugin_host.errors import LoadProblem, PluginError, PluginLoadError
 from plugin_host.hookspec import HookSpec, implemented_hooks, validate_plugin_class

@@ -22,7 +22,13 @@ from asgiref.sync import ThreadSensitiveContext
 
 from core.errors import TenantryError
 from core.logging import CollectedLines, LogLine, collect_log_lines, get_logger, redact
-from plugin_host.errors import HookNotStarted, HookTimeout, NotReady, PluginError
+from plugin_host.errors import (
+    HookNotStarted,
+    HookTimeout,
+    NotReady,
+    PluginError,
+    PluginInitializationError,
+)
 from plugin_host.hookspec import INLINE_BUDGET_SECONDS
 from plugin_host.runner.handlers import Handler
 from plugin_host.runner.loops import BlockReport, LoopJob, LoopThread, LoopWatchdog, running_handler
@@ -657,4 +663,6 @@ def _finished(
 def _outcome_of(error: BaseException | None) -> HookOutcome:
     if error is None:
         return HookOutcome.DONE_WITH_ERRORS
-    return HookOutcome.REFUSED if isinstance(error, PluginError) else HookOutcome.FAILED
+    # A plugin that could not begin has not been asked yet, so it cannot have refused.
+    says_no = isinstance(error, PluginError) and not isinstance(error, PluginInitializationError)
+    return HookOutcome.REFUSED if says_no else HookOutcome.FAILED

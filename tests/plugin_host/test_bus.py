@@ -10,7 +10,9 @@ import pytest
 
 from plugin_host import bus
 from plugin_host.base import Plugin
-from plugin_host.bus import Exchange, Message, message_handlers, on_message
+from plugin_host.bus import Message, on_message
+from plugin_host.bus.exchange import BusFailure, Exchange
+from plugin_host.bus.messages import message_handlers
 from plugin_host.errors import CapabilityNotFoundError, PluginError
 from plugin_host.runtime_state import PluginRun, current_run, plugin_run
 
@@ -72,6 +74,7 @@ class Host:
         self.on: dict[UUID, list[str]] = {ACME: ["talks", "listens", "echo", "offers"], GLOBEX: ["talks"]}
         self.sick: set[str] = set()
         self.instances: dict[tuple[UUID, str], Plugin] = {}
+        self.failures: list[BusFailure] = []
 
     def enabled(self, tenant_id: UUID) -> Sequence[str]:
         return self.on[tenant_id]
@@ -82,6 +85,9 @@ class Host:
     def instance(self, tenant_id: UUID, plugin_id: str) -> Plugin:
         classes = {cls.name: cls for cls in (Talks, Listens, Echo, Offers)}
         return self.instances.setdefault((tenant_id, plugin_id), classes[plugin_id]())
+
+    def note_failure(self, failure: BusFailure) -> None:
+        self.failures.append(failure)
 
     def enter(self, tenant_id: UUID, plugin_id: str, hook: str) -> AbstractContextManager[object]:
         return plugin_run(PluginRun(plugin_id=plugin_id, tenant_id=tenant_id, hook=hook))
@@ -126,6 +132,14 @@ async def test_broadcast_survives_receivers_that_fail(host: Host, caplog: pytest
     with as_plugin():
         assert await Talks().bus.broadcast("fail") == 0
     assert "Plugin listens failed on the message 'fail' of plugin talks" in caplog.text
+    # The sender's own hook has gone well.
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+    (failure,) = host.failures
+    assert (failure.plugin_id, failure.what, failure.error) == (
+        "listens",
+        "message:fail",
+        "ValueError: cannot",
+    )
 
 
 async def test_collect_returns_the_answers_by_plugin(host: Host) -> None:
@@ -137,6 +151,7 @@ async def test_collect_returns_the_answers_by_plugin(host: Host) -> None:
 async def test_collect_leaves_out_who_is_late(host: Host) -> None:
     with as_plugin():
         assert await Talks().bus.collect("slow", timeout_seconds=0.05) == {}
+    assert [(one.plugin_id, one.is_late) for one in host.failures] == [("listens", True)]
 
 
 async def test_request_is_answered_in_the_receivers_context(host: Host) -> None:

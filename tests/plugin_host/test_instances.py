@@ -214,7 +214,7 @@ def test_what_a_plugin_handles_is_known_also_when_it_is_off(tenant: Tenant) -> N
 def test_a_failing_start_is_told_and_tried_again(tenant: Tenant) -> None:
     set_up(tenant, "red")
     Caching.fails = True
-    with pytest.raises(ValueError, match="no colour"):
+    with pytest.raises(PluginInitializationError, match="failed to initialize: ValueError: no colour"):
         call(tenant)
 
     Caching.fails = False
@@ -290,7 +290,7 @@ def test_waiting_callers_learn_that_a_start_has_failed(tenant: Tenant, plugins: 
     first, second = instances.take(plugin, wanted), instances.take(plugin, wanted)
     assert first is second
     Caching.fails = True
-    with pytest.raises(ValueError, match="no colour"):
+    with pytest.raises(PluginInitializationError, match="no colour"):
         instances.start(plugin, first)
 
     with pytest.raises(PluginInitializationError, match="no colour"):

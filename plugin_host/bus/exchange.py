@@ -1,8 +1,4 @@
-"""Capabilities and messages between plugins of one tenant.
-
-Both work inside one process, on the tenant of the running code, among the plugins that the tenant has enabled. The host
-says which those are through `Directory`; a plugin that was not used yet in this process is started when needed.
-"""
+"""Who offers what and who hears what, for all tenants of a process."""
 
 from __future__ import annotations
 
@@ -14,76 +10,23 @@ from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
 
-from core.logging import get_logger
-from plugin_host.errors import CapabilityNotFoundError, OutsideHost, PluginError
-from plugin_host.identifiers import did_you_mean, is_text, is_topic, is_whole_number
+from core.errors import NotFound, TenantryError
+from core.logging import get_logger, redact
+from plugin_host.bus.messages import Message, message_handlers
+from plugin_host.errors import CapabilityNotFoundError, PluginError, PluginInitializationError
+from plugin_host.identifiers import did_you_mean
 from plugin_host.runtime_state import PluginRun, current_run
 
-__all__ = ["Message", "on_message"]
-
-DEFAULT_TIMEOUT_SECONDS = 5.0
 MAX_DEPTH = 8
-_TOPICS = "__tenantry_topics__"
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 _depth: ContextVar[int] = ContextVar("tenantry_message_depth", default=0)
+_starting: ContextVar[frozenset[str]] = ContextVar("tenantry_starting_plugins", default=frozenset())
 _logger = get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What a handler marked with `@on_message` gets.
-
-    Args:
-        sender: Id of the plugin that sent it.
-        payload: The receiver's own copy.
-        wants_reply: Whether somebody waits for what the handler returns.
-    """
-
-    topic: str
-    sender: str
-    payload: Any
-    tenant_id: UUID
-    correlation_id: UUID | None = None
-    wants_reply: bool = False
-
-
-def on_message(topic: str) -> Callable[[_F], _F]:
-    """Mark a method (`def` or `async def`) as the handler of a topic; it takes one `Message`.
-
-    Raises:
-        PluginError: where `topic` is no name.
-    """
-    if not is_topic(topic):
-        raise PluginError(f"A topic is a name such as 'orders.paid', not {topic!r}.")
-
-    def mark(method: _F) -> _F:
-        setattr(method, _TOPICS, (*getattr(method, _TOPICS, ()), topic))
-        return method
-
-    return mark
-
-
-def message_handlers(cls: type) -> dict[str, str]:
-    """Return the method's name for each topic that a plugin class handles.
-
-    Raises:
-        PluginError: where two methods handle the same topic.
-    """
-    found: dict[str, str] = {}
-    for name in dir(cls):
-        for topic in getattr(inspect.getattr_static(cls, name), _TOPICS, ()):
-            if topic in found:
-                raise PluginError(
-                    f"{cls.__name__} handles the topic {topic!r} in both {found[topic]} and {name}: keep one."
-                )
-            found[topic] = name
-    return found
 
 
 class Directory(Protocol):
@@ -100,6 +43,26 @@ class Directory(Protocol):
 
     def enter(self, tenant_id: UUID, plugin_id: str, hook: str) -> AbstractContextManager[object]:
         """Return a context in which that plugin's code may run: its configuration, its secrets."""
+
+    def note_failure(self, failure: BusFailure) -> None:
+        """Write down that a plugin failed; returns at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BusFailure:
+    """A plugin that could not be started, or failed on a message.
+
+    Args:
+        what: What ran: `initialize`, `message:orders.paid`.
+        error: One line; the plugin's secrets are masked.
+        is_late: Whether it did not answer in time.
+    """
+
+    tenant_id: UUID
+    plugin_id: str
+    what: str
+    error: str
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +138,10 @@ class Exchange:
 
     async def send(self, run: PluginRun, to: str, topic: str, payload: Any, timeout_seconds: float) -> None:
         """Give a message to one plugin; its failure is recorded, not raised."""
-        await self._handler_of(run, to, topic)
+        try:
+            await self._handler_of(run, to, topic)
+        except PluginInitializationError:
+            return  # recorded, as every failure of a start is
         await self._try_to_deliver(run, to, topic, payload, timeout_seconds, wants_reply=False)
 
     async def request(self, run: PluginRun, to: str, topic: str, payload: Any, timeout_seconds: float) -> Any:
@@ -190,10 +156,38 @@ class Exchange:
             ) from None
 
     async def _started(self, tenant_id: UUID) -> Sequence[str]:
+        """Return the enabled plugins that could be started; whoever cannot is left out and recorded."""
         enabled = await sync_to_async(self._directory.enabled)(tenant_id)
+        run = current_run()
+        # A plugin that asks in its `initialize()` must not wait for itself, nor for one that waits for it.
+        waiting = _starting.get() | ({run.plugin_id} if run is not None else set())
+        started = []
         for plugin_id in enabled:
-            await sync_to_async(self._directory.instance)(tenant_id, plugin_id)
-        return enabled
+            if plugin_id in waiting:
+                started.append(plugin_id)
+                continue
+            token = _starting.set(waiting | {plugin_id})
+            try:
+                await self._instance(tenant_id, plugin_id)
+            except (PluginError, NotFound):
+                continue  # recorded already, or switched off meanwhile: the others go on
+            finally:
+                _starting.reset(token)
+            started.append(plugin_id)
+        return started
+
+    async def _instance(self, tenant_id: UUID, plugin_id: str) -> object:
+        try:
+            return await sync_to_async(self._directory.instance)(tenant_id, plugin_id)
+        except PluginError as error:
+            _logger.warning("Plugin %s could not be started: %s", plugin_id, error.message)
+            self._note(tenant_id, plugin_id, "initialize", f"{type(error).__name__}: {error.message}")
+            raise
+
+    def _note(self, tenant_id: UUID, plugin_id: str, what: str, error: str, *, is_late: bool = False) -> None:
+        self._directory.note_failure(
+            BusFailure(tenant_id=tenant_id, plugin_id=plugin_id, what=what, error=error, is_late=is_late)
+        )
 
     async def _handler_of(self, run: PluginRun, to: str, topic: str) -> Callable[[Message], Any]:
         enabled = await sync_to_async(self._directory.enabled)(run.tenant_id)
@@ -202,7 +196,7 @@ class Exchange:
                 f"Plugin {to!r} is not enabled for this tenant.{did_you_mean(to, enabled)}",
                 code="bus_no_plugin",
             )
-        instance = await sync_to_async(self._directory.instance)(run.tenant_id, to)
+        instance = await self._instance(run.tenant_id, to)
         topics = message_handlers(type(instance))
         if topic not in topics:
             raise PluginError(
@@ -216,8 +210,10 @@ class Exchange:
     ) -> dict[str, Any]:
         receivers = []
         for plugin_id in await self._started(run.tenant_id):
+            if plugin_id == run.plugin_id:
+                continue
             instance = await sync_to_async(self._directory.instance)(run.tenant_id, plugin_id)
-            if plugin_id != run.plugin_id and topic in message_handlers(type(instance)):
+            if topic in message_handlers(type(instance)):
                 receivers.append(plugin_id)
         answers = await asyncio.gather(
             *(
@@ -239,8 +235,7 @@ class Exchange:
     ) -> tuple[Any] | None:
         try:
             return (await self._deliver(run, to, topic, payload, timeout_seconds, wants_reply=wants_reply),)
-        except Exception:
-            _logger.exception("Plugin %s failed on the message %r of plugin %s", to, topic, run.plugin_id)
+        except Exception:  # noqa: BLE001 - what a receiver raises is recorded, and nobody else's trouble
             return None
 
     async def _deliver(
@@ -267,139 +262,29 @@ class Exchange:
                 f"Messages set off messages {MAX_DEPTH} deep: {topic!r} is not delivered.", code="bus_loop"
             )
         token = _depth.set(_depth.get() + 1)
+        what = f"message:{topic}"
         try:
-            with self._directory.enter(run.tenant_id, to, f"message:{topic}"):
-                async with asyncio.timeout(timeout_seconds):
-                    if inspect.iscoroutinefunction(handler):
-                        return deepcopy(await handler(message))
-                    return deepcopy(await sync_to_async(handler)(message))
+            with self._directory.enter(run.tenant_id, to, what):
+                try:
+                    async with asyncio.timeout(timeout_seconds):
+                        if inspect.iscoroutinefunction(handler):
+                            return deepcopy(await handler(message))
+                        return deepcopy(await sync_to_async(handler)(message))
+                except Exception as error:
+                    # Here, where the receiver's own secrets are known and are masked.
+                    self._failed(run, to, what, error, timeout_seconds)
+                    raise
         finally:
             _depth.reset(token)
 
-
-_exchange: Exchange | None = None
-
-
-def set_exchange(exchange: Exchange | None) -> None:
-    """Install the process's exchange; called by the host when it starts."""
-    global _exchange
-    _exchange = exchange
-
-
-def _current(plugin: str) -> tuple[Exchange, PluginRun]:
-    run = current_run()
-    if _exchange is None or run is None:
-        raise OutsideHost(
-            f"Plugin {plugin} used discovery or bus outside a running Tenantry: "
-            "both work in hooks, routes, pages, tasks and with the fixtures of plugin_host.testing."
-        )
-    return _exchange, run
-
-
-class Discovery:
-    """`self.discovery`: what plugins of the same tenant offer each other."""
-
-    def __init__(self, plugin: str) -> None:
-        self._plugin = plugin
-
-    async def register_capability(
-        self,
-        *,
-        plugin_name: str,
-        capability: str,
-        priority: int = 100,
-        metadata: Mapping[str, Any] | None = None,
-    ) -> None:
-        """Offer a capability to the other plugins of the tenant.
-
-        Args:
-            plugin_name: The plugin's own id.
-            priority: The lowest one wins.
-
-        Raises:
-            PluginError: where an argument cannot be used.
-        """
-        exchange, run = _current(self._plugin)
-        if plugin_name != run.plugin_id:
-            raise PluginError(
-                f"Plugin {run.plugin_id} cannot register a capability for plugin {plugin_name!r}."
-            )
-        if not is_text(capability):
-            raise PluginError(f"A capability is a name such as 'translate', not {capability!r}.")
-        if not is_whole_number(priority):
-            raise PluginError(f"priority must be a whole number, not {priority!r}.")
-        exchange.register(run.tenant_id, Capability(plugin_name, capability, priority, dict(metadata or {})))
-
-    async def get_best_provider(self, capability: str, require_healthy: bool = True) -> str:
-        """Return the id of the enabled plugin that offers a capability with the lowest priority number.
-
-        Raises:
-            CapabilityNotFoundError: where no enabled (and healthy) plugin offers it.
-        """
-        exchange, run = _current(self._plugin)
-        return await exchange.best_provider(run.tenant_id, capability, require_healthy=require_healthy)
-
-    async def providers(self, capability: str) -> list[Capability]:
-        """Return all offers of a capability by enabled plugins, the best first."""
-        exchange, run = _current(self._plugin)
-        return await exchange.providers(run.tenant_id, capability)
-
-
-class Bus:
-    """`self.bus`: messages to plugins of the same tenant; payloads and answers are copied on the way."""
-
-    def __init__(self, plugin: str) -> None:
-        self._plugin = plugin
-
-    async def broadcast(
-        self, topic: str, payload: Any = None, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    ) -> int:
-        """Give a message to every other plugin that handles the topic; return how many handled it.
-
-        A receiver that fails or is late is recorded and does not disturb the sender.
-        """
-        exchange, run = _current(self._plugin)
-        return await exchange.broadcast(run, topic, payload, timeout_seconds)
-
-    async def send(
-        self,
-        plugin_name: str,
-        topic: str,
-        payload: Any = None,
-        *,
-        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-    ) -> None:
-        """Give a message to one plugin, without an answer.
-
-        Raises:
-            PluginError: where the plugin is not enabled or handles no such topic; its failure is only recorded.
-        """
-        exchange, run = _current(self._plugin)
-        await exchange.send(run, plugin_name, topic, payload, timeout_seconds)
-
-    async def request(
-        self,
-        plugin_name: str,
-        topic: str,
-        payload: Any = None,
-        *,
-        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-    ) -> Any:
-        """Ask one plugin and return its answer.
-
-        Raises:
-            PluginError: where the plugin is not enabled, handles no such topic or does not answer in time; whatever
-                its handler raises comes through.
-        """
-        exchange, run = _current(self._plugin)
-        return await exchange.request(run, plugin_name, topic, payload, timeout_seconds)
-
-    async def collect(
-        self, topic: str, payload: Any = None, *, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
-    ) -> dict[str, Any]:
-        """Ask every other plugin that handles the topic; return the answers by plugin id.
-
-        A receiver that fails or is late is recorded and left out.
-        """
-        exchange, run = _current(self._plugin)
-        return await exchange.collect(run, topic, payload, timeout_seconds)
+    def _failed(self, run: PluginRun, to: str, what: str, error: Exception, timeout_seconds: float) -> None:
+        error.args = tuple(redact(part) if isinstance(part, str) else part for part in error.args)
+        if isinstance(error, TenantryError):
+            error.message = redact(error.message)
+        is_late = isinstance(error, TimeoutError)
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        if is_late:
+            text = f"It did not answer within {timeout_seconds:g} seconds."
+        topic = what.removeprefix("message:")
+        _logger.warning("Plugin %s failed on the message %r of plugin %s: %s", to, topic, run.plugin_id, text)
+        self._note(run.tenant_id, to, what, redact(text), is_late=is_late)
