@@ -98,7 +98,8 @@ def test_tasks_run_with_two_clocks_and_survive_a_killed_worker(
         attempts = ScheduledAttempt.objects.filter(run=waited).order_by("number")
         assert list(attempts.values_list("outcome", flat=True)) == ["lost", "done"]
     ticked = runs(tenant, "clockwork.tick", outcome="done")
-    assert [run.attempt for run in ticked if run.crashes == 0] == [1] * len(ticked)
+    # One of them may have been running when the worker was killed, which is no failure of its own.
+    assert [run.failures for run in ticked] == [0] * len(ticked)
     assert len({run.slot for run in ticked}) == len(ticked)
 
 
