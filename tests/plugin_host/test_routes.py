@@ -391,9 +391,10 @@ def test_what_a_view_raises_becomes_a_problem(shop: LoadedPlugins, tenant: Tenan
     assert (answer.json()["code"], answer.json()["detail"]) == ("closed", "The shop is closed.")
 
 
-@pytest.mark.parametrize("switch", [disable_plugin, pause_plugin])
+# What is paused is there, and says when to come back.
+@pytest.mark.parametrize(("switch", "status"), [(disable_plugin, 404), (pause_plugin, 503)])
 def test_off_means_off_for_every_route(
-    shop: LoadedPlugins, tenant: Tenant, visitor: Client, switch: Any
+    shop: LoadedPlugins, tenant: Tenant, visitor: Client, switch: Any, status: int
 ) -> None:
     allowed = headers(tenant, Role.ADMIN)
     with in_tenant(tenant):
@@ -402,7 +403,7 @@ def test_off_means_off_for_every_route(
     for route in [*CLOSED, "/open", "/receiver", "/items/open", "/open-framework", "/machine"]:
         for sent in (allowed, {}):
             answer = visitor.get(address(route), headers=sent)
-            assert answer.status_code == 404, route
+            assert answer.status_code == status, route
             assert answer["Content-Type"] == "application/problem+json"
 
 
