@@ -87,7 +87,7 @@ def verdict_for(*, plugins_dir: Path, var_dir: Path, fresh: bool = False) -> Ver
 
 def _key(candidates: Sequence[Candidate]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    facts: list[Any] = [_FORMAT, CORE_VERSION, sys.version, sorted(_installed_packages())]
+    facts: list[Any] = [_FORMAT, CORE_VERSION, sys.version, sorted(set(_installed_packages()))]
     for package in _HOST_PACKAGES:
         facts.append(sorted(_stamps(_HOST / package)))
     for candidate in candidates:

@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +27,7 @@ import pytest
 
 from plugin_host.context import HookContext
 from plugin_host.pytest_plugin import ensure_servers
+from plugin_host.testing.clock import Clock
 from plugin_host.testing.peer import HttpPeer, PeerAnswer, PeerRequest
 from plugin_host.testing.types import (
     ClientFor,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ClientFor",
+    "Clock",
     "DeliverAll",
     "DeliveryRun",
     "HttpPeer",
@@ -284,6 +287,19 @@ def run_due(tenant: Tenant) -> RunDue:
     from plugin_host.testing import schedule
 
     return partial(schedule.run_due, tenant)
+
+
+@pytest.fixture
+def clock() -> Iterator[Clock]:
+    """The time that the code under test reads: `clock.move_to(moment)`, `clock.advance(hours=3)`.
+
+    It is the time in Python, in this process. What the database calls now is not moved: for deliveries that wait there
+    is `deliver_all(tenant, waiting=True)`.
+    """
+    import time_machine
+
+    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
+        yield Clock(traveller)
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ class Subject:
     def troubled(self) -> Account:
         """A tenant at which every service that the plugin calls refuses."""
         account = self.account()
-        self.peer.answer_everything(500)
+        # What clients do not try again in between, so that nobody waits.
+        self.peer.answer_everything(403)
         try:
             self.exercise(account)
         finally:

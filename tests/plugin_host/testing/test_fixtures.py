@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
 from django.test import Client
+from django.utils import timezone
 
 from core.actors import system_actor
 from core.errors import NotFound
@@ -22,6 +24,7 @@ from plugin_host.hookspec import ContentLifecycleHooks
 from plugin_host.registry import PluginRegistry
 from plugin_host.runtime import store
 from plugin_host.testing import host
+from plugin_host.testing.clock import Clock
 from plugin_host.testing.peer import HttpPeer, PeerAnswer
 from plugin_host.testing.types import ClientFor, DeliverAll, MakeContent, PluginEnabled, PluginScope, RunHook
 from tenants.models import Tenant
@@ -181,3 +184,65 @@ def test_run_hook_puts_the_context_where_the_hook_wants_it(
     found = run_hook("echo", "dvp_execute_health_check", "the check", "the run")
 
     assert found == ("the check", tenant.pk, "the run")
+
+
+class Dated(Plugin, ContentLifecycleHooks):
+    name = "dated"
+    version = "1.0.0"
+
+    def dvp_before_content_create(
+        self, ctx: HookContext, content: dict[str, Any], metadata: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        return {**content, "title": timezone.now().date().isoformat()}
+
+    async def dvp_content_created(
+        self,
+        ctx: HookContext,
+        content_id: str,
+        content: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        await store.aset("at", datetime.now(UTC).isoformat())
+
+
+def test_the_clock_moves_the_time_of_hooks_and_deliveries(
+    tenant: Tenant,
+    clock: Clock,
+    plugin_enabled: PluginEnabled,
+    plugin_scope: PluginScope,
+    make_content: MakeContent,
+    deliver_all: DeliverAll,
+) -> None:
+    PluginRegistry().register(Dated)
+    try:
+        plugin_enabled("dated", tenant)
+        clock.move_to(datetime(2031, 2, 3, 23, 59, tzinfo=UTC))
+
+        before = make_content(published=False)
+        clock.advance(minutes=2)
+        after = make_content(published=False)
+
+        assert (before["title"], after["title"]) == ("2031-02-03", "2031-02-04")
+        assert [run.ended for run in deliver_all(tenant) if run.plugin == "dated"] == ["done", "done"]
+        with plugin_scope("dated", tenant):
+            assert store.get("at").startswith("2031-02-04T00:01")
+    finally:
+        PluginRegistry().unregister("dated")
+
+
+def test_the_clock_wants_a_time_zone(clock: Clock) -> None:
+    # The test before was in 2031.
+    assert clock.now.year < 2031
+    with pytest.raises(ValueError, match="give it one, for example tzinfo=UTC"):
+        clock.move_to(datetime(2026, 1, 1))  # noqa: DTZ001 - what is refused
+
+
+def test_the_peer_answers_everything_alike_when_told(http_peer: HttpPeer) -> None:
+    http_peer.answer("/a", 200)
+
+    http_peer.answer_everything(503)
+    refused = [httpx.get(http_peer.url(path)).status_code for path in ("/a", "/b")]
+    http_peer.answer_everything(None)
+
+    assert refused == [503, 503]
+    assert [httpx.get(http_peer.url(path)).status_code for path in ("/a", "/b")] == [200, 204]
