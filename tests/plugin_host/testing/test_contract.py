@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from plugin_host.testing.contract import suite
 from tests.guides.workplace import workplace
 
 # Processes of their own take seconds each, so only plugins that have to do with it are tried in them.
@@ -40,8 +41,20 @@ EXPECTED: Final = {
     "tells-the-token": ("test_secrets_stay_secret", "the secret token stands in log"),
     "takes-too-long": ("test_hooks_are_quick", "dvp_content_created took longer than its 0.2 seconds"),
     "holds-the-loop": ("test_hooks_are_quick", "dvp_content_created held up the event loop for "),
+    "needs-a-blank": (
+        "test_settings_have_a_form",
+        "the form does not save the configuration that it shows: ",
+    ),
     "one-way": ("test_migrations_go_forward_and_back", "back to zero: IrreversibleError"),
 }
+
+
+def test_every_contract_has_a_plugin_that_breaks_it() -> None:
+    contracts = {name for name in vars(suite) if name.startswith("test_")}
+
+    assert {contract for contract, _ in EXPECTED.values() if contract} == contracts
+    folders = {path.name for path in BREAKERS.iterdir() if (path / "__init__.py").exists()}
+    assert {plugin.replace("-", "_") for plugin in EXPECTED} == folders
 
 
 @pytest.mark.xdist_group("contract breakers")
