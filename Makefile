@@ -27,7 +27,7 @@ help:
 	@echo "make format    put the code into shape"
 	@echo "make bench     the measurements"
 	@echo "make faults    processes and servers killed in the middle of work"
-	@echo "make docs      the API's description and the hook reference, from the code"
+	@echo "make docs      the hook reference and the list of public names, from the code; var/openapi.yaml"
 	@echo "make install   .venv with the runtime's requirements only"
 
 install:
@@ -70,6 +70,6 @@ faults: .venv/development
 	$(BIN)/python -m pytest $(ARGS) tests/faults
 
 docs: .venv/development
-	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/reference/openapi.yaml
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file var/openapi.yaml
 	$(BIN)/python manage.py hook_reference docs/plugins/hooks.md
 	$(BIN)/python manage.py sdk_names docs/reference/sdk.txt
