@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from core.api.bodies import Schema
 from core.api.views import etag_of
-from core.models import Collection, Record, Revision
+from core.models import Collection, Event, Record, Revision
 from core.selectors.content_state import timestamp
 from core.services.publishing import PublicationNotes
 
@@ -109,6 +109,22 @@ REVISION: Final = answer_schema(
     }
 )
 
+EVENT: Final = answer_schema(
+    {
+        "id": _ID,
+        "type": _TEXT,
+        "occurred_at": _MOMENT,
+        "collection": {"type": ["string", "null"]},
+        "record_id": {"type": ["string", "null"], "format": "uuid"},
+        "version": {"type": ["integer", "null"]},
+        "actor": _TEXT,
+        "actor_label": _TEXT,
+        "correlation_id": _ID,
+        "causation_id": {"type": ["string", "null"], "format": "uuid"},
+        "payload": _ANY_OBJECT,
+    }
+)
+
 
 def collection_document(collection: Collection) -> dict[str, Any]:
     """Return a collection as the API answers it."""
@@ -167,6 +183,23 @@ def revision_document(revision: Revision) -> dict[str, Any]:
         "actor_label": revision.actor_label,
         "comment": revision.comment,
         "created_at": timestamp(revision.created_at),
+    }
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Return an entry of the tenant's log as the API answers it."""
+    return {
+        "id": str(event.pk),
+        "type": event.type,
+        "occurred_at": timestamp(event.created_at),
+        "collection": event.collection_name or None,
+        "record_id": str(event.record_id) if event.record_id else None,
+        "version": event.record_version,
+        "actor": event.actor,
+        "actor_label": event.actor_label,
+        "correlation_id": str(event.correlation_id),
+        "causation_id": str(event.causation_id) if event.causation_id else None,
+        "payload": event.payload,
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from core.api import collections, delivery, records
+from core.api import collections, delivery, events, records
 from core.api.plain_views import read_only
 
 _RECORDS = "collections/<str:name>/records"
@@ -30,4 +30,5 @@ urlpatterns: list[URLPattern] = [
     path(
         f"{_RECORD}/revisions/<int:version>/restore", records.RestoreView.as_view(), name="revision-restore"
     ),
+    path("events", events.EventListView.as_view(), name="event-list"),
 ]
