@@ -61,6 +61,22 @@ BREAKER_SLOW_SHARE = env.float("BREAKER_SLOW_SHARE", default=0.8)
 BREAKER_FIRST_WAIT_SECONDS = env.float("BREAKER_FIRST_WAIT_SECONDS", default=30)
 BREAKER_LONGEST_WAIT_SECONDS = env.float("BREAKER_LONGEST_WAIT_SECONDS", default=3600)
 
+# ── Mail, which plugins send ────────────────────────────────────────────────────────────────────────────────────
+# smtp://user:password@host:25, smtp+tls://…:587 (STARTTLS), smtp+ssl://…:465, consolemail:// to print it
+_mail: dict[str, Any] = env.email_url(
+    "EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25"
+)
+EMAIL_BACKEND: str = _mail["EMAIL_BACKEND"]
+EMAIL_HOST: str = _mail["EMAIL_HOST"] or "localhost"
+EMAIL_PORT: int = _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER: str = _mail["EMAIL_HOST_USER"] or ""
+EMAIL_HOST_PASSWORD: str = _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS: bool = _mail.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL: bool = _mail.get("EMAIL_USE_SSL", False)
+# A silent mail server must not hold a hook's thread for longer.
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="tenantry@localhost")
+
 INSTALLED_APPS: list[Any] = [
     "unfold.apps.BasicAppConfig",
     "django.contrib.admin",

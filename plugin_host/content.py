@@ -5,6 +5,7 @@
     content.get(content_id)                                     # the working copy
     content.published("posts", limit=10)                        # what the public sees, newest first
     content.site_file("/feed.xml").body                         # any file of the site, as visitors get it
+    content.domains()                                           # the hosts at which the tenant is reached
     post = content.create("posts", {"title": "Hello"})          # permission, hooks, history: as everywhere
     content.publish(post["content_id"])
 
@@ -29,6 +30,7 @@ from plugin_host.runtime_state import current_run
 __all__ = [
     "SiteFile",
     "acreate",
+    "adomains",
     "afeed",
     "aget",
     "alist",
@@ -40,6 +42,7 @@ __all__ = [
     "asitemap",
     "aupdate",
     "create",
+    "domains",
     "feed",
     "get",
     "list",
@@ -141,6 +144,18 @@ def sitemap() -> tuple[SiteFile, ...]:
     from plugin_host import content_access
 
     return content_access.sitemap()
+
+
+def domains() -> tuple[str, ...]:
+    """Return the hosts at which the tenant is reached, the primary one first.
+
+    Raises:
+        OutsideHost: outside a running Tenantry.
+    """
+    _require_run("domains")
+    from plugin_host import content_access
+
+    return content_access.domains()
 
 
 def site_paths() -> tuple[str, ...]:
@@ -257,6 +272,11 @@ async def afeed() -> bytes:
 async def asitemap() -> tuple[SiteFile, ...]:
     """Do what `sitemap` does, in `async def` code."""
     return await sync_to_async(sitemap)()
+
+
+async def adomains() -> tuple[str, ...]:
+    """Do what `domains` does, in `async def` code."""
+    return await sync_to_async(domains)()
 
 
 async def asite_paths() -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from core.services.records import create_record, update_record
 from core.site import current_site
 from core.site_file import SiteFile
 from plugin_host.runtime_state import current_run
+from tenants.selectors.domains import domain_hosts
 
 Content = dict[str, Any]
 MAX_LIMIT: Final = 200
@@ -97,6 +98,12 @@ def sitemap() -> tuple[SiteFile, ...]:
         parts = (path for path in site_files.site_paths() if path.startswith("/sitemap-"))
         found = (site_files.site_file(path) for path in parts)
         return (site_files.sitemap(), *(part for part in found if part is not None))
+
+
+def domains() -> tuple[str, ...]:
+    """Return the hosts at which the tenant is reached, the primary one first."""
+    with _as_plugin():
+        return tuple(domain_hosts())
 
 
 def site_paths() -> tuple[str, ...]:
