@@ -1,4 +1,4 @@
-"""What the host does for running plugin code: effects that happen once, progress, a small store, SEO metrics.
+"""What the host does for running plugin code: effects that happen once, progress, own tasks soon, a store, SEO metrics.
 
 Each function works on the running plugin and tenant. The plain names are for `def` code; the same names with an `a` in
 front are for `async def` code, as with Django's ORM.
@@ -24,14 +24,18 @@ __all__ = [
     "aonce",
     "apply_learning",
     "aprogress",
+    "arequest_run",
     "emit_seo_metrics",
     "once",
     "progress",
+    "request_run",
     "store",
 ]
 
 MAX_KEY_LENGTH = 200
 MAX_VALUE_BYTES = 64 * 1024
+# A run that waits keeps those of the schedule back, so none is asked for far ahead.
+MAX_REQUEST_SECONDS = 3600.0
 
 
 class RuntimeBackend(Protocol):
@@ -42,6 +46,9 @@ class RuntimeBackend(Protocol):
 
     def progress(self, run: PluginRun, done: int, total: int | None) -> None:
         """Show how far the run has come."""
+
+    def request_run(self, run: PluginRun, task_id: str, after_seconds: float) -> bool:
+        """Have a task of the plugin run soon; say whether it will."""
 
     def store_get(self, run: PluginRun, key: str) -> str | None:
         """Return the JSON text under a key, or None."""
@@ -112,6 +119,37 @@ def progress(done: int, total: int | None = None) -> None:
 async def aprogress(done: int, total: int | None = None) -> None:
     """Do what `progress` does, in `async def` code."""
     await sync_to_async(progress)(done, total)
+
+
+def request_run(task_id: str, *, after_seconds: float = 0.0) -> bool:
+    """Ask for a run of one of the plugin's own tasks, and return whether it will come.
+
+    However many ask, one run follows: where one waits it is kept, or comes earlier. A run that has begun does not
+    count, because it may have looked already; another one follows it. So a hook can note what changed and ask, and
+    the task does the work of many changes at once. The wish is kept in the database, and joins the transaction that is
+    open. A run that waits for another try keeps its wait.
+
+    Args:
+        task_id: One that `dvp_register_scheduled_tasks` returned, also one with `enabled=False`.
+        after_seconds: How long from now, 3600 at most.
+
+    Returns:
+        False while a person has switched the task off.
+
+    Raises:
+        NotReady: The plugin was switched on a moment ago, and has not been asked for its tasks yet.
+        PluginError: There is no such task, or `after_seconds` is out of range.
+        OutsideHost: outside a running Tenantry.
+    """
+    if not 0 <= after_seconds <= MAX_REQUEST_SECONDS:
+        raise PluginError(f"after_seconds must be from 0 to {MAX_REQUEST_SECONDS:g}, not {after_seconds!r}.")
+    backend, run = _current("request_run")
+    return backend.request_run(run, task_id, after_seconds)
+
+
+async def arequest_run(task_id: str, *, after_seconds: float = 0.0) -> bool:
+    """Do what `request_run` does, in `async def` code."""
+    return await sync_to_async(request_run)(task_id, after_seconds=after_seconds)
 
 
 def emit_seo_metrics(payload: SEOMetricsPayload) -> None:

@@ -14,6 +14,7 @@ from plugin_host.models.delivery import DeliveryAttempt
 from plugin_host.models.runtime import OnceKey, StoreEntry
 from plugin_host.models.schedule import ScheduledAttempt
 from plugin_host.runtime_state import PluginRun
+from plugin_host.scheduling.requests import request_run
 from plugin_host.seo.learning import apply_learning
 from plugin_host.seo.receiving import receive_metrics
 
@@ -38,6 +39,10 @@ class DatabaseBackend:
         DeliveryAttempt.objects.filter(
             delivery_id=run.delivery_id, id__gte=run.delivery_id, finished_at=None
         ).update(progress_done=done, progress_total=total)
+
+    def request_run(self, run: PluginRun, task_id: str, after_seconds: float) -> bool:
+        """Have a task run soon."""
+        return request_run(run.plugin_id, task_id, after_seconds)
 
     def store_get(self, run: PluginRun, key: str) -> str | None:
         """Read a value."""

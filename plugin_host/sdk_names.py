@@ -84,6 +84,13 @@ _MODULES: Final[Mapping[str, Sequence[str]]] = {
 _THE_HOSTS_OWN: Final = {"plugin_host.context.PluginContext.close"}
 
 
+def is_public_module(module: str) -> bool:
+    """Say whether plugins may import a module of Tenantry; those of the test kit are for their tests."""
+    return (
+        module in _MODULES or module == "plugin_host.hooks" or f"{module}.".startswith("plugin_host.testing.")
+    )
+
+
 def public_names() -> dict[str, Sequence[str]]:
     """Return the public names of each module."""
     return {module: names or importlib.import_module(module).__all__ for module, names in _MODULES.items()}

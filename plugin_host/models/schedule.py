@@ -32,6 +32,7 @@ class RunReason(models.TextChoices):
     CATCH_UP = "catch_up", "Missed before"
     MANUAL = "manual", "A person"
     CHANGE = "change", "A change"
+    PLUGIN = "plugin", "The plugin"
 
 
 class ScheduledItem(TenantOwned):

@@ -9,6 +9,7 @@
     finishing    outcomes, renewals and recovery of leases
     source       all that as work for a dispatcher
     tasks        the kind "task"
+    requests     a plugin asks for a run of its own task
     services     run now, run what is due, switch off and on
     clean_up     takes away old runs
     selectors    what people and programs see of all this

@@ -128,7 +128,7 @@ _COLUMNS = (
     "crashes",
 )
 
-# `candidates` are read along the index of due runs. An item has one open run at most, so nobody can fill them; who has
+# `candidates` are read along the index of due runs. An item has two open runs at most, so nobody can fill them; who has
 # all that it may run in this process is left out before they are counted.
 CLAIM = """
 WITH busy AS (

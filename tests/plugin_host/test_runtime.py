@@ -42,6 +42,9 @@ class Memory:
     def progress(self, run: PluginRun, done: int, total: int | None) -> None:
         self.shown.append((done, total))
 
+    def request_run(self, run: PluginRun, task_id: str, after_seconds: float) -> bool:
+        return task_id.startswith(run.plugin_id)
+
     def store_get(self, run: PluginRun, key: str) -> str | None:
         return self.kept.get((run.plugin_id, key))
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from itertools import groupby
 
 from django.core.management.base import CommandError
 
 from plugin_host.identifiers import did_you_mean
 from plugin_host.management.checking import Finding, check_plugins
 from plugin_host.management.plugin_actions.base import ACTOR, Options, PluginAction
+from plugin_host.registry import loaded_plugins
+from plugin_host.release_check import Point, check_release
 
 
 class CheckAction(PluginAction):
@@ -17,9 +20,55 @@ class CheckAction(PluginAction):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("plugin", nargs="?", metavar="PLUGIN", help="this one only")
+        parser.add_argument(
+            "--release", action="store_true", help="the checklist for a plugin that is about to be published"
+        )
+        parser.add_argument(
+            "--without-contract", action="store_true", help="with --release: leave the contract suite out"
+        )
         parser.add_argument("--json", action="store_true", help="for machines")
 
     def run(self, options: Options) -> None:
+        if options["release"]:
+            self._check_release(options)
+        elif options["without_contract"]:
+            raise CommandError("--without-contract belongs to --release.")
+        else:
+            self._check(options)
+
+    def _check_release(self, options: Options) -> None:
+        if not options["plugin"]:
+            raise CommandError("Name the plugin that is to be published: plugin check --release PLUGIN.")
+        plugin = loaded_plugins().get(options["plugin"].replace("_", "-"))
+        points = check_release(plugin, with_tests=not options["without_contract"])
+        missed = sum(not point.is_kept for point in points)
+        if options["json"]:
+            self.say_json(
+                {
+                    "plugin": plugin.id,
+                    "version": plugin.metadata.version,
+                    "points": [p.document() for p in points],
+                }
+            )
+        else:
+            self.stdout.write(f"{plugin.metadata.name} {plugin.metadata.version}")
+            for area, of_area in groupby(points, lambda point: point.area):
+                self.stdout.write(f"\n{area}")
+                for point in of_area:
+                    self._say_point(point)
+            self.stdout.write("")
+        if missed:
+            raise CommandError(f"{plugin.id} misses {missed} of {len(points)} points of the checklist.")
+        if not options["json"]:
+            self.stdout.write(f"{plugin.id} keeps all {len(points)} points of the checklist.")
+
+    def _say_point(self, point: Point) -> None:
+        self.stdout.write(f"  [{'x' if point.is_kept else ' '}] {point.title}")
+        for problem in point.problems:
+            for line in problem.splitlines():
+                self.stdout.write(f"        {line}")
+
+    def _check(self, options: Options) -> None:
         findings = check_plugins(actor=ACTOR)
         if wanted := options["plugin"]:
             known = [finding.plugin for finding in findings]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,11 +22,11 @@ from plugin_host.services.breaker import note_outcome
 from plugin_host.state import PluginStatus, tenant_plugins
 from tenants.models import Tenant
 from tests.plugin_host.loading.trials import plugins_folder
+from tests.plugin_host.management.commands import plugin_command
 from tests.plugin_host.services.sample import plugins
 
 __all__ = ["plugins"]
 
-PROJECT = Path(__file__).resolve().parents[3]
 SAMPLES = pytest.mark.usefixtures("plugins")
 
 
@@ -223,20 +221,10 @@ def test_a_mistyped_action_gets_the_right_one(capsys: pytest.CaptureFixture[str]
     assert "Did you mean 'enable'?" in capsys.readouterr().err
 
 
-def check(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {
-        **os.environ,
-        "PLUGINS_DIR": str(folder),
-        "TENANTRY_VAR_DIR": str(folder.parent / "var"),
-    }
-    command = [sys.executable, "manage.py", "plugin", "check", *arguments]
-    return subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True)
-
-
 def test_check_exits_1_and_names_stage_and_line(tmp_path: Path) -> None:
     folder = plugins_folder(tmp_path / "plugins", ["syntax_error", "register_raises", "missing_import"])
 
-    done = check(folder)
+    done = plugin_command(folder, "check")
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "syntax_error             broken at import" in done.stdout
@@ -251,7 +239,7 @@ def test_check_exits_1_and_names_stage_and_line(tmp_path: Path) -> None:
 def test_check_is_silent_about_sound_plugins(tmp_path: Path) -> None:
     folder = plugins_folder(tmp_path / "plugins", ["missing_import"])
 
-    done = check(folder, "--json")
+    done = plugin_command(folder, "check", "--json")
 
     assert done.returncode == 0, done.stdout + done.stderr
     found = {one["plugin"]: one for one in json.loads(done.stdout)}
@@ -262,7 +250,7 @@ def test_check_is_silent_about_sound_plugins(tmp_path: Path) -> None:
 def test_check_of_one_plugin_names_the_nearest(tmp_path: Path) -> None:
     folder = plugins_folder(tmp_path / "plugins", ["missing_import"])
 
-    done = check(folder, "missing-imprt")
+    done = plugin_command(folder, "check", "missing-imprt")
 
     assert done.returncode == 1
     assert "Did you mean 'missing_import'?" in done.stderr
