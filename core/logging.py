@@ -23,7 +23,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, urlsplit
 
 from core.scope import current_scope
 
@@ -33,6 +33,8 @@ _EXTRA = "tenantry_extra"
 _SEEN = "tenantry_seen"
 # A shorter value would blank out half of every line, and guards nothing.
 SHORTEST_REDACTED = 4
+# A shorter path stands in many addresses: /hook.
+SHORTEST_SECRET_PATH = 16
 
 _RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -316,9 +318,14 @@ def logging_config(
 
 
 def spellings_of(values: Iterable[str]) -> Spellings:
-    """Return values that must not be written as `bind_log_context` takes them; without those too short to guard."""
+    """Return values that must not be written as `bind_log_context` takes them; without those too short to guard.
+
+    Of an address its path counts too: it is asked for at another host where the operator says so, and libraries write
+    what they ask for.
+    """
+    given = list(values)
     found: set[str] = set()
-    for value in values:
+    for value in (*given, *map(_secret_path, given)):
         if len(value) < SHORTEST_REDACTED:
             continue
         found.update(
@@ -332,6 +339,13 @@ def spellings_of(values: Iterable[str]) -> Spellings:
             )
         )
     return _joined(found)
+
+
+def _secret_path(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        return ""
+    path = urlsplit(value).path
+    return path if len(path) >= SHORTEST_SECRET_PATH else ""
 
 
 def _joined(*groups: Iterable[str]) -> Spellings:

@@ -182,6 +182,17 @@ def test_inner_blocks_add_secrets_to_the_outer_ones() -> None:
         assert redact("outer-secret outer-secret-longer") == f"{MASK} {MASK}"
 
 
+def test_of_an_address_the_path_is_secret_too() -> None:
+    with bind_log_context(
+        redact=["https://api.example.com/hooks/prj_1/Zx81kQ?fast=1", "https://example.org/hook"]
+    ):
+        assert (
+            redact("POST http://proxy:8080/hooks/prj_1/Zx81kQ answered 404")
+            == f"POST http://proxy:8080{MASK} answered 404"
+        )
+        assert redact("POST http://other/hook") == "POST http://other/hook"
+
+
 def test_lines_of_other_loggers_are_marked_and_masked_at_the_handler() -> None:
     handler = Kept()
     handler.addFilter(ContextFilter())
