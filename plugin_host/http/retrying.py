@@ -5,6 +5,7 @@ Source: RFC 9110, section 9.2.2 (idempotent methods) and 10.2.3 (Retry-After); R
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ import stamina
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 # Nobody is asked to wait longer than this, whatever the header says.
 MAX_RETRY_AFTER_SECONDS: Final = 86_400.0
+_EARLIEST_MOMENT: Final = 1_000_000_000.0
 _PASSING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 # The server says that it has not looked at the request.
 _NOT_PROCESSED: Final = frozenset({425, 429})
@@ -91,16 +93,33 @@ async def send_with_retries(
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:
-    """Return for how long an answer's `Retry-After` asks to wait, a day at most; None where it does not say."""
+    """Return for how long an answer asks to wait, a day at most; None where it does not say.
+
+    That is its `Retry-After`; a 429 without one may say by `X-RateLimit-Reset` when it counts from zero again, in
+    seconds since 1970 or in seconds from now.
+    """
     value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    if value.isdecimal():
-        seconds = float(value)
+    if value:
+        seconds = _seconds_until(value)
+    elif response.status_code == 429:
+        seconds = _seconds_until_reset(response.headers.get("x-ratelimit-reset", "").strip())
     else:
-        try:
-            at = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+        seconds = None
+    return None if seconds is None else min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _seconds_until(value: str) -> float | None:
+    if value.isdecimal():
+        return float(value)
+    try:
+        at = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+
+
+def _seconds_until_reset(value: str) -> float | None:
+    if not value.isdecimal():
+        return None
+    # Nobody has a limit for thirty years.
+    return float(value) - time.time() if float(value) > _EARLIEST_MOMENT else float(value)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -139,6 +140,31 @@ def test_retry_after_may_be_a_moment() -> None:
     moment = format_datetime(datetime.now(UTC) + timedelta(seconds=120), usegmt=True)
 
     seconds = http.retry_after_seconds(httpx.Response(503, headers={"Retry-After": moment}))
+
+    assert seconds is not None
+    assert 100 < seconds <= 120
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"X-RateLimit-Reset": "40"}, 40.0),
+        (429, {"X-RateLimit-Reset": "1372700873"}, 0.0),
+        (429, {"X-RateLimit-Reset": "soon"}, None),
+        (429, {"X-RateLimit-Reset": "40", "Retry-After": "7"}, 7.0),
+        (503, {"X-RateLimit-Reset": "40"}, None),
+    ],
+)
+def test_who_counts_requests_may_say_when_it_begins_anew(
+    status: int, headers: dict[str, str], seconds: float | None
+) -> None:
+    assert http.retry_after_seconds(httpx.Response(status, headers=headers)) == seconds
+
+
+def test_a_limit_may_be_reset_at_a_moment() -> None:
+    reset = str(int(time.time()) + 120)
+
+    seconds = http.retry_after_seconds(httpx.Response(429, headers={"X-RateLimit-Reset": reset}))
 
     assert seconds is not None
     assert 100 < seconds <= 120
