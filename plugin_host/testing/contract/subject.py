@@ -24,6 +24,7 @@ from plugin_host.testing.contract.rows import kept_texts
 from plugin_host.testing.contract.samples import sample_of
 from plugin_host.testing.contract.visits import Visitor
 from plugin_host.testing.peer import HttpPeer
+from plugin_host.testing.schedule import learn_definitions
 
 EXAMPLES: Final = "see `contract.py` in docs/plugins/testing.md"
 
@@ -133,6 +134,8 @@ class Subject:
             if account.config:
                 # Once more, so that somebody hears of a change.
                 save_config(self.id, account.config)
+            # As a worker does at once; hooks ask for runs of tasks.
+            learn_definitions(account.tenant)
 
     def switch_off(self, account: Account) -> None:
         """Switch the plugin off, and let it come to its end."""
