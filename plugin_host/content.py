@@ -16,7 +16,7 @@ its name stands in the history.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,6 +29,7 @@ from plugin_host.runtime_state import current_run
 
 __all__ = [
     "SiteFile",
+    "aat_paths",
     "acreate",
     "adomains",
     "afeed",
@@ -40,6 +41,7 @@ __all__ = [
     "asite_file",
     "asite_paths",
     "asitemap",
+    "at_paths",
     "aupdate",
     "create",
     "domains",
@@ -107,6 +109,24 @@ def published(collection: str, *, before: datetime | None = None, limit: int = 2
     from plugin_host import content_access
 
     return content_access.published(collection, before=before, limit=limit)
+
+
+def at_paths(paths: Iterable[str]) -> Mapping[str, Content]:
+    """Return the published records whose pages stand at these paths of the site: path -> record, as the public sees it.
+
+    A path at which no record's page stands is left out.
+
+    Args:
+        paths: Such as `/posts/hello`; at most 200.
+
+    Raises:
+        PluginError: There are more than 200.
+        OutsideHost: outside a running Tenantry.
+    """
+    _require_run("at_paths")
+    from plugin_host import content_access
+
+    return content_access.at_paths(paths)
 
 
 def rendered_page(content_id: UUID | str) -> str:
@@ -257,6 +277,11 @@ async def apublished(
 ) -> tuple[Content, ...]:
     """Do what `published` does, in `async def` code."""
     return await sync_to_async(published)(collection, before=before, limit=limit)
+
+
+async def aat_paths(paths: Iterable[str]) -> Mapping[str, Content]:
+    """Do what `at_paths` does, in `async def` code."""
+    return await sync_to_async(at_paths)(paths)
 
 
 async def arendered_page(content_id: UUID | str) -> str:

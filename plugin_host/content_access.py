@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -19,11 +19,13 @@ from core.selectors import site_files
 from core.selectors.content_document import content_document
 from core.selectors.content_state import ContentState, state_of_record
 from core.selectors.records import collection_named, record_with_id
+from core.selectors.site_lists import public_pages
 from core.selectors.site_pages import navigation_of, page_of_snapshot, site_collections
 from core.services.publishing import publish_record
 from core.services.records import create_record, update_record
 from core.site import current_site
 from core.site_file import SiteFile
+from plugin_host.errors import PluginError
 from plugin_host.runtime_state import current_run
 from tenants.selectors.domains import domain_hosts
 
@@ -70,6 +72,23 @@ def published(collection: str, *, before: datetime | None = None, limit: int = 2
             content_document(_state_of_snapshot(snapshot, found), with_page=False)
             for snapshot in snapshots[: _limited(limit)]
         )
+
+
+def at_paths(paths: Iterable[str]) -> Mapping[str, Content]:
+    """Return the published records whose pages stand at these paths: path -> record."""
+    # What is not printable stands in no address, and the database does not take all of it.
+    wanted = {path for path in paths if path.isprintable()}
+    if len(wanted) > MAX_LIMIT:
+        raise PluginError(f"Ask for {MAX_LIMIT} paths at most, not {len(wanted)}.", permanent=True)
+    with _as_plugin():
+        collections = {collection.name: collection for collection in site_collections()}
+        return {
+            snapshot.path: content_document(
+                _state_of_snapshot(snapshot, collections[snapshot.collection_name]), with_page=False
+            )
+            for snapshot in public_pages().filter(path__in=wanted)
+            if snapshot.collection_name in collections
+        }
 
 
 def rendered_page(content_id: UUID | str) -> str:

@@ -14,7 +14,7 @@ from core.services.collections import create_collection
 from core.services.publishing import publish_record
 from core.services.records import create_record
 from plugin_host import content
-from plugin_host.errors import OutsideHost
+from plugin_host.errors import OutsideHost, PluginError
 from plugin_host.runtime_state import PluginRun, plugin_run
 from tenants.models import Tenant
 from tests.plugin_host.installing import no_plugins, posts
@@ -180,3 +180,29 @@ def test_the_site_is_one_tenants(stories: Collection, run: PluginRun, other_tena
             assert "/stories/first" not in content.site_paths()
             with pytest.raises(NotFound):
                 content.site_file("/stories/first")
+
+
+def test_records_are_found_by_the_paths_of_their_pages(
+    stories: Collection, other_tenant: Tenant, run: PluginRun
+) -> None:
+    first = content.publish(content.create("stories", {"title": "First"})["content_id"])
+    content.update(first["content_id"], {"title": "First, changed"})
+    content.create("stories", {"title": "Draft"})
+    asked = ["/stories/first", "/stories/draft", "/stories", "/", "", "\x00"]
+
+    found = content.at_paths(asked)
+
+    assert {path: record["content_id"] for path, record in found.items()} == {
+        "/stories/first": first["content_id"]
+    }
+    assert found["/stories/first"]["title"] == "First"
+    with tenant_scope(other_tenant.pk), plugin_run(replace(run, tenant_id=other_tenant.pk)):
+        assert content.at_paths(asked) == {}
+    with pytest.raises(PluginError, match="200 paths at most, not 201"):
+        content.at_paths(f"/stories/{number}" for number in range(201))
+
+
+async def test_records_are_found_by_path_in_async_code(stories: Collection, run: PluginRun) -> None:
+    await content.apublish((await content.acreate("stories", {"title": "First"}))["content_id"])
+
+    assert set(await content.aat_paths(["/stories/first"])) == {"/stories/first"}

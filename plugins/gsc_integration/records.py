@@ -1,0 +1,50 @@
+"""From pages to the records that they show, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from plugin_host import content
+
+from .config import GSCConfig
+from .figures import Figures, days_of_pages, pages_at, top_queries, total_of
+from .paths import is_at, path_of
+
+_ASKED_AT_ONCE = 200
+
+
+def records_of(config: GSCConfig, pages: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
+    """Return page -> record, for the addresses that are pages of this site."""
+    paths = {page: path_of(page) for page in list(pages)[:_ASKED_AT_ONCE]}
+    found = content.at_paths(set(paths.values()))
+    return {
+        page: found[path]
+        for page, path in paths.items()
+        if path in found and is_at(page, _hosts(config, found[path]))
+    }
+
+
+class RecordFigures:
+    """What is known of one record's page.
+
+    Raises:
+        NotFound: There is no such record.
+    """
+
+    def __init__(self, config: GSCConfig, record_id: UUID | str, *, first: date, last: date) -> None:
+        self.record = content.get(record_id)
+        keys = (
+            pages_at(config.site, self.record["path"], _hosts(config, self.record))
+            if self.record["path"]
+            else []
+        )
+        self.days: list[Figures] = days_of_pages(config.site, keys, first=first, last=last)
+        self.queries = top_queries(config.site, first=first, last=last, limit=50, page_keys=keys)
+        self.total = total_of("", self.days)
+
+
+def _hosts(config: GSCConfig, record: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset({config.domain, record["domain"]} - {""})
