@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from plugin_host import runtime
 from plugin_host.base import Plugin, Secrets
 from plugin_host.context import HookContext, PluginContext
 from plugin_host.hooks.health_monitor import HealthCheckDefinition, HealthCheckResult
@@ -13,7 +14,7 @@ from plugin_host.hooks.scheduled_tasks import (
     TaskResult,
     TaskSchedule,
 )
-from plugin_host.hookspec import HealthMonitorHooks, ScheduledTaskHooks
+from plugin_host.hookspec import HealthMonitorHooks, PluginLifecycleHooks, ScheduledTaskHooks
 
 from .client import SearchConsole, Tokens
 from .config import CONFIG_SCHEMA, SECRETS_SCHEMA, GSCConfig
@@ -25,9 +26,10 @@ FETCH: Final = "gsc-integration.fetch"
 TIMEOUT_SECONDS: Final = 900
 # After that no new day is begun; what is left is for the next run.
 WORKING_SECONDS: Final = 600.0
+PAUSE_SECONDS: Final = 60.0
 
 
-class GSCIntegration(Plugin, ScheduledTaskHooks, HealthMonitorHooks):
+class GSCIntegration(Plugin, ScheduledTaskHooks, HealthMonitorHooks, PluginLifecycleHooks):
     """Fetches clicks, impressions and positions from Google Search Console each day."""
 
     name = "gsc-integration"
@@ -83,7 +85,15 @@ class GSCIntegration(Plugin, ScheduledTaskHooks, HealthMonitorHooks):
         console = self._console(self.get_secrets(ctx.tenant_id))
         outcome = await sync(self, console, config, seconds=WORKING_SECONDS)
         self.logger.info("%d days fetched, %d left", outcome.fetched, outcome.left)
+        if outcome.left:
+            await runtime.arequest_run(FETCH, after_seconds=PAUSE_SECONDS)
         return TaskResult(success=True, data=outcome.document())
+
+    async def dvp_plugin_enabled(self, ctx: HookContext, metadata: dict[str, Any]) -> None:
+        await runtime.arequest_run(FETCH)
+
+    async def dvp_config_changed(self, ctx: HookContext, metadata: dict[str, Any]) -> None:
+        await runtime.arequest_run(FETCH)
 
     # Health
 

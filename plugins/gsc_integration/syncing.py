@@ -117,7 +117,8 @@ async def _fetch(
     due = due_days(answer, known, first=listed_from, last=last, today=today)
     outcome.left = len(due)
     for one in due:
-        if not has_time():
+        # One day at least, so that runs that are short of time come to an end too.
+        if outcome.fetched and not has_time():
             return
         fetched = await _fetched(console, config, one)
         await sync_to_async(store_day)(config.site, fetched)

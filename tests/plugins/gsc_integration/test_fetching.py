@@ -10,12 +10,13 @@ import pytest
 from core.actors import system_actor
 from core.errors import Invalid
 from core.scope import tenant_scope
+from gsc_integration import plugin as plugin_module
 from gsc_integration.models import PageDay, QueryDay, SearchDay
 from gsc_integration.syncing import google_today
 from plugin_host.models import ScheduledItem, SEOMetrics, SEOPattern
 from plugin_host.testing import MakeContent
-from plugin_host.testing.host import plugin_scope
-from plugin_host.testing.schedule import TaskRun, run_due, run_task
+from plugin_host.testing.host import DeliverAll, plugin_scope
+from plugin_host.testing.schedule import TaskRun, learn_definitions, run_due, run_task
 from tenants.models import Tenant
 from tests.plugins.gsc_integration.conftest import Connect
 from tests.plugins.gsc_integration.google import Account, Google, Pages
@@ -218,6 +219,47 @@ def test_a_used_up_quota_stops_the_run_and_the_next_one_goes_on(
         one.body["startDate"] for one in google.of_kind("query")[asked:] if "page" in one.body["dimensions"]
     ]
     assert last.isoformat() not in again
+
+
+def test_a_run_that_is_short_of_time_is_followed_by_another(
+    tenant: Tenant,
+    connect: Connect,
+    google: Google,
+    account: Account,
+    site: str,
+    last: date,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plugin_module, "WORKING_SECONDS", 0.0)
+    monkeypatch.setattr(plugin_module, "PAUSE_SECONDS", 0.0)
+    google.fill(site, last, 30, pages_of(tenant, tea=5))
+    connect(tenant, account, site, backfill_days=6)
+
+    first = run_task(tenant, FETCH)
+
+    assert (first.ended, first.data["days"], first.data["left"]) == ("done", 1, 3)
+    # The runs that were asked for have followed meanwhile, a day each.
+    assert len(rows(tenant, SearchDay)) == 4
+    assert len(google.queries("date")) == 4
+
+
+def test_switching_it_on_fetches_at_once(
+    tenant: Tenant,
+    connect: Connect,
+    google: Google,
+    account: Account,
+    site: str,
+    last: date,
+    deliver_all: DeliverAll,
+) -> None:
+    google.fill(site, last, 30, pages_of(tenant, tea=5))
+    connect(tenant, account, site)
+    learn_definitions(tenant)
+
+    deliver_all(tenant)
+
+    (run,) = [run for run in run_due(tenant) if run.item_id == FETCH]
+    assert (run.ended, run.data["days"]) == ("done", 18)
 
 
 def test_old_days_are_deleted(
