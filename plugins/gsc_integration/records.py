@@ -19,12 +19,8 @@ _ASKED_AT_ONCE = 200
 def records_of(config: GSCConfig, pages: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
     """Return page -> record, for the addresses that are pages of this site."""
     paths = {page: path_of(page) for page in list(pages)[:_ASKED_AT_ONCE]}
-    found = content.at_paths(set(paths.values()))
-    return {
-        page: found[path]
-        for page, path in paths.items()
-        if path in found and is_at(page, _hosts(config, found[path]))
-    }
+    found, hosts = content.at_paths(set(paths.values())), _hosts(config)
+    return {page: found[path] for page, path in paths.items() if path in found and is_at(page, hosts)}
 
 
 class RecordFigures:
@@ -36,15 +32,12 @@ class RecordFigures:
 
     def __init__(self, config: GSCConfig, record_id: UUID | str, *, first: date, last: date) -> None:
         self.record = content.get(record_id)
-        keys = (
-            pages_at(config.site, self.record["path"], _hosts(config, self.record))
-            if self.record["path"]
-            else []
-        )
+        keys = pages_at(config.site, path, _hosts(config)) if (path := self.record["path"]) else []
         self.days: list[Figures] = days_of_pages(config.site, keys, first=first, last=last)
         self.queries = top_queries(config.site, first=first, last=last, limit=50, page_keys=keys)
         self.total = total_of("", self.days)
 
 
-def _hosts(config: GSCConfig, record: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset({config.domain, record["domain"]} - {""})
+def _hosts(config: GSCConfig) -> frozenset[str]:
+    """Return where the tenant's pages stand: its own hosts, and that of the property, which may be in front of them."""
+    return frozenset({config.domain, *content.domains()})

@@ -105,9 +105,6 @@ class Subject:
         """Switch the plugin on, ask it everything that it can be asked, and keep what came of it."""
         with account.observed():
             self.switch_on(account)
-            with account.inside():
-                # As a worker does soon: what is told of the change may ask for a run of a task.
-                learn_definitions(account.tenant)
             deliver(account, twice=twice)
             change_content(account, twice=twice)
             if account.content:
