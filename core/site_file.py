@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from uuid import UUID
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,11 +15,13 @@ class SiteFile:
     Args:
         path: The address on the site, with a slash in front.
         content_type: With the character set.
+        record_id: Whose page it is; None for lists, feeds and all else that is no record's.
     """
 
     path: str
     content_type: str
     body: bytes
+    record_id: UUID | None = None
 
     @cached_property
     def etag(self) -> str:

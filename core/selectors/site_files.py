@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.contrib.staticfiles import finders
 from django.templatetags.static import static
@@ -99,7 +100,7 @@ def record_page(path: str) -> SiteFile | None:
         navigation=navigation_of(collections),
         page=page_of_snapshot(snapshot, collections),
     )
-    return _file(path, HTML, html)
+    return _file(path, HTML, html, record_id=snapshot.record_id)
 
 
 def feed(path: str = "/feed.xml") -> SiteFile:
@@ -188,6 +189,6 @@ def _section(name: str, cards: list[Card], collections: Iterable[Collection]) ->
     return Section(title=collection.title, path=f"/{name}", cards=cards, description=collection.description)
 
 
-def _file(path: str, content_type: str, content: str | bytes) -> SiteFile:
+def _file(path: str, content_type: str, content: str | bytes, *, record_id: UUID | None = None) -> SiteFile:
     body = content.encode() if isinstance(content, str) else content
-    return SiteFile(path=path, content_type=content_type, body=body)
+    return SiteFile(path=path, content_type=content_type, body=body, record_id=record_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -37,6 +37,7 @@ class HttpPeer:
     """An HTTP server on a free port of 127.0.0.1 that notes what it gets and answers as it is told.
 
     http_peer.answer("/hook", 503, 204)     # the first time 503, then 204 for good
+    http_peer.answer_by(function)           # whatever the function makes of each other request
     http_peer.url("/hook")
     http_peer.requests_to("/hook")
     """
@@ -45,6 +46,7 @@ class HttpPeer:
         self.requests: list[PeerRequest] = []
         self._answers: dict[str, list[PeerAnswer]] = {}
         self._for_all: PeerAnswer | None = None
+        self._answering: Callable[[PeerRequest], PeerAnswer | None] | None = None
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler_class())
         self._server.daemon_threads = True
@@ -75,6 +77,14 @@ class HttpPeer:
             ]
         return self.url(path)
 
+    def answer_by(self, answering: Callable[[PeerRequest], PeerAnswer | None]) -> None:
+        """Let a function answer where no answer was given for a path; where it returns None the answer is 204.
+
+        It is called by the server's threads, one at a time, so it may keep what a service keeps.
+        """
+        with self._lock:
+            self._answering = answering
+
     def answer_everything(self, answer: int | PeerAnswer | None) -> None:
         """Give one answer at every path, whatever was said before; with None each path's own ones again."""
         with self._lock:
@@ -90,8 +100,10 @@ class HttpPeer:
             self.requests.append(request)
             if self._for_all is not None:
                 return self._for_all
-            answers = self._answers.get(request.path) or [PeerAnswer(status=204)]
-            return answers.pop(0) if len(answers) > 1 else answers[0]
+            if answers := self._answers.get(request.path):
+                return answers.pop(0) if len(answers) > 1 else answers[0]
+            made = self._answering(request) if self._answering is not None else None
+            return made or PeerAnswer(status=204)
 
     def _handler_class(self) -> type[BaseHTTPRequestHandler]:
         take = self._take

@@ -41,6 +41,10 @@ OF_NOBODY: Final = frozenset({"plugin_id", "version", "app_label"})
 OF_PLUGINS: Final = ("/api/v1/admin/plugins/<plugin_id>/secrets/",)
 # What else a plugin needs before it can be switched on.
 PLUGINS: Final[Mapping[str, tuple[dict[str, Any], dict[str, str]]]] = {
+    "s3-static-deployer": (
+        {"bucket": "no-bucket-of-anybody"},
+        {"access_key_id": "AKIDNOBODY0000000001", "secret_access_key": "no+secret/of+anybody"},
+    ),
     "webhooks": (
         {"urls": ["http://127.0.0.1:9/"]},
         {"signing_secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
