@@ -1,6 +1,7 @@
 """Every test of the project runs against real servers; they are up before Django reads its settings."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers import ensure_servers
 
@@ -9,6 +10,12 @@ ensure_servers()
 pytest_plugins = ["plugin_host.pytest_plugin", "plugin_host.testing", "tests.fixtures"]
 
 
+# How long an example takes says something about the machine, and nothing about the code.
+settings.register_profile("tenantry", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tenantry")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests that share a module's fixture in one process: it is dear, and may own a database by name."""
     for item in items:

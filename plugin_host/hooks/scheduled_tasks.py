@@ -6,7 +6,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -18,6 +18,7 @@ MAX_CRON_LENGTH = 200
 MAX_INTERVAL_SECONDS = 366 * 86_400
 MAX_TIMEOUT_SECONDS = 86_400
 MAX_RETRIES = 100
+CATCH_UP: Final = ("once", "all", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,9 @@ class ScheduledTaskDefinition:
         max_retries: How many more times it is tried after a failure; a `TaskRetryDecision` cannot exceed it.
         timeout_seconds: After how long a run counts as failed; a day at most.
         enabled: Whether it runs by itself; a person can run it by hand either way.
+        catch_up: What becomes of slots that nobody saw, because the clock stood or the plugin was paused: one run for
+            all of them (`once`), a run for each, one after another (`all`), or none once ten minutes have gone by
+            (`none`).
     """
 
     task_id: str
@@ -108,8 +112,13 @@ class ScheduledTaskDefinition:
     max_retries: int = 3
     timeout_seconds: int = 300
     enabled: bool = True
+    catch_up: Literal["once", "all", "none"] = "once"
 
     def __post_init__(self) -> None:
+        if self.catch_up not in CATCH_UP:
+            raise ValueError(
+                f"catch_up of task {self.task_id} must be one of {', '.join(CATCH_UP)}, not {self.catch_up!r}."
+            )
         if not is_item_id(self.task_id):
             raise ValueError(
                 f"task_id must be the plugin's id, a dot and a name, such as 'my-plugin.sync', not {self.task_id!r}."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,6 +25,8 @@ logger = get_logger(__name__)
 _BATCH: Final = 500
 # By how much clocks of machines may differ before a plan is called one of the future.
 _TOLERANCE_SECONDS: Final = 60.0
+# From when on a slot counts as missed, for what does not catch up: a restart is shorter, a night off is longer.
+_MISSED: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class _DueItem:
     time_zone: str
     slot: datetime
     is_busy: bool
+    catch_up: str
 
     @property
     def timing(self) -> Timing:
@@ -64,17 +67,17 @@ class _DueItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Step:
-    """What becomes of one item: the slot that is due, and the next one or why there is none."""
+    """What becomes of one item: the slot that is due, if one is, and the next one or why there is none."""
 
     item: _DueItem
-    slot: datetime
+    slot: datetime | None
     reason: RunReason
     next_run_at: datetime | None
     problem: str = ""
 
 
 def make_due(*, now: datetime | None = None) -> MadeDue:
-    """Make runs of everything whose time has come, once for each item however long nobody looked.
+    """Make runs of everything whose time has come, at most one for each item however long nobody looked.
 
     An item whose earlier run has not ended gets a run that is skipped, so that people see it.
 
@@ -113,17 +116,18 @@ def _advance(cursor: CursorWrapper, items: Sequence[_DueItem], now: datetime) ->
     if not items:
         return MadeDue()
     steps = [_step(item, now) for item in items]
+    due = [step for step in steps if step.slot is not None]
     cursor.execute(
         _MAKE_RUNS,
         {
-            "ids": [uuid7() for _ in steps],
-            "tenants": [step.item.tenant_id for step in steps],
-            "items": [step.item.id for step in steps],
-            "plugins": [step.item.plugin for step in steps],
-            "kinds": [step.item.kind for step in steps],
-            "slots": [step.slot for step in steps],
-            "reasons": [step.reason.value for step in steps],
-            "busy": [step.item.is_busy for step in steps],
+            "ids": [uuid7() for _ in due],
+            "tenants": [step.item.tenant_id for step in due],
+            "items": [step.item.id for step in due],
+            "plugins": [step.item.plugin for step in due],
+            "kinds": [step.item.kind for step in due],
+            "slots": [step.slot for step in due],
+            "reasons": [step.reason.value for step in due],
+            "busy": [step.item.is_busy for step in due],
         },
     )
     made: list[bool] = [row[0] for row in cursor.fetchall()]
@@ -136,10 +140,14 @@ def _step(item: _DueItem, now: datetime) -> _Step:
         timing = item.timing
         following = timing.next_slot(item.slot)
         step = _Step(item=item, slot=item.slot, reason=RunReason.SCHEDULE, next_run_at=following)
-        if following > now:
-            return step
-        latest = timing.latest_slot(since=item.slot, until=now)
-        return replace(step, slot=latest, reason=RunReason.CATCH_UP, next_run_at=timing.next_slot(now))
+        if item.catch_up == "all":
+            return step if following > now else replace(step, reason=RunReason.CATCH_UP)
+        if following <= now:
+            latest = timing.latest_slot(since=item.slot, until=now)
+            step = replace(step, slot=latest, reason=RunReason.CATCH_UP, next_run_at=timing.next_slot(now))
+        if item.catch_up == "none" and step.slot is not None and now - step.slot > _MISSED:
+            return replace(step, slot=None)
+        return step
     except NeverDue as error:
         logger.warning("%s of plugin %s is not scheduled any more: %s", item.item_id, item.plugin, error)
         return _Step(
@@ -189,12 +197,14 @@ _COLUMNS = (
     "time_zone",
     "slot",
     "is_busy",
+    "catch_up",
 )
 
 _ITEM_COLUMNS = """
     coalesce(%(now)s::timestamptz, now()), i.id, i.tenant_id, i.plugin, i.kind, i.item_id, i.target, i.cron_expression,
     i.interval_seconds, coalesce(nullif(i.time_zone, ''), t.time_zone), i.next_run_at,
-    EXISTS (SELECT FROM plugin_host_scheduledrun r WHERE r.item_id = i.id AND r.status <> 'ended')
+    EXISTS (SELECT FROM plugin_host_scheduledrun r WHERE r.item_id = i.id AND r.status <> 'ended'),
+    coalesce(i.definition ->> 'catch_up', 'once')
 """
 
 TAKE_DUE = f"""
@@ -204,6 +214,10 @@ JOIN tenants_tenant t ON t.id = i.tenant_id AND t.status = 'active'
 JOIN plugin_settings s ON s.tenant_id = i.tenant_id AND s.plugin_id = i.plugin
     AND (s.state = 'enabled' OR s.state = 'paused' AND s.paused_until <= coalesce(%(now)s::timestamptz, now()))
 WHERE i.next_run_at <= coalesce(%(now)s::timestamptz, now())
+  -- Where each slot has its run, the next one waits for the end of the one before.
+  AND NOT (i.definition ->> 'catch_up' = 'all' AND EXISTS (
+      SELECT FROM plugin_host_scheduledrun r WHERE r.item_id = i.id AND r.status <> 'ended'
+  ))
 ORDER BY i.next_run_at
 LIMIT %(limit)s
 FOR UPDATE OF i SKIP LOCKED

@@ -22,6 +22,7 @@ def task_document(task: ScheduledTaskDefinition) -> dict[str, Any]:
         "max_retries": task.max_retries,
         "timeout_seconds": task.timeout_seconds,
         "enabled": task.enabled,
+        "catch_up": task.catch_up,
     }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -8,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.db import connection, connections
 from django.utils import timezone
@@ -286,6 +288,8 @@ def test_claim_reads_no_more_where_more_waits(
         for row in rows:
             row.tenant_id = tenant.pk
         Delivery.objects.bulk_create(rows)
+    with psycopg.connect(os.environ["DATABASE_OWNER_URL"], autocommit=True) as owner:
+        owner.execute("VACUUM (ANALYZE) plugin_host_delivery, core_event")
 
     assert pages_read(monkeypatch) < read_alone + 50 * 20
 

@@ -56,6 +56,7 @@ FIELDS: dict[type[Any], tuple[str, ...]] = {
         "max_retries",
         "timeout_seconds",
         "enabled",
+        "catch_up",  # ours
     ),
     TaskExecutionContext: (
         "task_id",

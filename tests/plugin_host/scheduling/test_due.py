@@ -14,6 +14,7 @@ from core.platform_work import PlatformWork
 from core.scope import platform_scope, tenant_scope
 from plugin_host.hooks.scheduled_tasks import TaskSchedule
 from plugin_host.models.schedule import ScheduledItem, ScheduledRun
+from plugin_host.scheduling.definitions import want_definitions
 from plugin_host.scheduling.due import MadeDue, make_due
 from plugin_host.services import disable_plugin, pause_plugin, resume_plugin, save_config
 from plugin_host.testing.schedule import learn_definitions, run_due, run_waiting
@@ -101,6 +102,61 @@ def test_days_of_a_stopped_clock_are_caught_up_once(worker: Worker, in_tenant: T
 
     assert slots() == [(first + timedelta(days=3), "catch_up", "ended", "done")]
     assert slot() == first + timedelta(days=4)
+
+
+@pytest.fixture
+def catching_up(worker: Worker, in_tenant: Tenant) -> Callable[[str], datetime]:
+    """Have the task, daily at six, catch up in another way; returns its next slot."""
+
+    def change(catch_up: str) -> datetime:
+        worker.tasks = [task(catch_up=catch_up)]
+        want_definitions("worker")
+        learn_definitions(in_tenant)
+        return slot()
+
+    return change
+
+
+def test_each_missed_day_has_its_run_where_the_task_wants_all(
+    catching_up: Callable[[str], datetime], in_tenant: Tenant
+) -> None:
+    first = catching_up("all")
+    now = first + timedelta(days=2, hours=1)
+
+    make_due(now=now)
+    assert make_due(now=now) == NOTHING  # the second one waits for the first one's end
+    for _ in range(4):
+        run_due(in_tenant, now=now)
+
+    assert slots() == [
+        (first, "catch_up", "ended", "done"),
+        (first + timedelta(days=1), "catch_up", "ended", "done"),
+        (first + timedelta(days=2), "schedule", "ended", "done"),
+    ]
+    assert slot() == first + timedelta(days=3)
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=11), timedelta(days=2, minutes=11)])
+def test_a_missed_day_is_left_out_where_the_task_wants_none(
+    catching_up: Callable[[str], datetime], in_tenant: Tenant, late: timedelta
+) -> None:
+    first = catching_up("none")
+
+    assert run_due(in_tenant, now=first + late) == []
+
+    assert slots() == []
+    assert slot() == first + timedelta(days=late.days + 1)
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=9), timedelta(days=2, minutes=9)])
+def test_what_is_a_little_late_was_not_missed(
+    catching_up: Callable[[str], datetime], in_tenant: Tenant, late: timedelta
+) -> None:
+    first = catching_up("none")
+
+    (run,) = run_due(in_tenant, now=first + late)
+
+    assert (run.ended, run.scheduled_time) == ("done", first + timedelta(days=late.days))
 
 
 def test_an_overlap_is_skipped_and_recorded(every_five_minutes: Worker) -> None:
