@@ -181,13 +181,12 @@ class VercelDeployer(
     ) -> HealthCheckResult:
         from .health import last_deployment
 
-        detail = await sync_to_async(last_deployment)()
-        details = [detail]
         client = self._client(ctx)
-        if client.can_follow and detail.status is HealthStatus.HEALTHY:
+        status, message = await sync_to_async(last_deployment)()
+        details = [_detail(message, status)]
+        if client.can_follow and status is HealthStatus.HEALTHY:
             details.append(await _asked(client))
-        worst = HealthStatus.HEALTHY if detail.status is HealthStatus.HEALTHY else detail.status
-        return HealthCheckResult(domain=target, overall_status=worst, details=details)
+        return HealthCheckResult(domain=target, overall_status=status, details=details)
 
     async def check_config(self, config: dict[str, Any], secrets: Secrets) -> HealthCheckResult:
         """Ask for the project, where there is a token; nothing is deployed."""
@@ -227,5 +226,6 @@ async def _asked(client: VercelClient) -> HealthCheckDetail:
     return _detail(f"Vercel knows the project {await client.check_project()} and accepts the token.")
 
 
-def _detail(message: str) -> HealthCheckDetail:
-    return HealthCheckDetail(CHECK, HealthStatus.HEALTHY, HealthSeverity.INFO, message)
+def _detail(message: str, status: HealthStatus = HealthStatus.HEALTHY) -> HealthCheckDetail:
+    severity = HealthSeverity.INFO if status is HealthStatus.HEALTHY else HealthSeverity.WARNING
+    return HealthCheckDetail(CHECK, status, severity, message)

@@ -1,0 +1,5 @@
+"""Deploys a tenant's site at Netlify when its published content changes."""
+
+from .plugin import NetlifyDeployer
+
+__all__ = ["NetlifyDeployer"]
