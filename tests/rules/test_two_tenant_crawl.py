@@ -41,6 +41,8 @@ OF_NOBODY: Final = frozenset({"plugin_id", "version", "app_label"})
 OF_PLUGINS: Final = ("/api/v1/admin/plugins/<plugin_id>/secrets/",)
 # What else a plugin needs before it can be switched on.
 PLUGINS: Final[Mapping[str, tuple[dict[str, Any], dict[str, str]]]] = {
+    "ahrefs-integration": ({"target": "example.com"}, {"api_key": "key-of-nobody-at-ahrefs"}),
+    "gsc-integration": ({"property": "sc-domain:example.com"}, {"service_account_key": "{}"}),
     "s3-static-deployer": (
         {"bucket": "no-bucket-of-anybody"},
         {"access_key_id": "AKIDNOBODY0000000001", "secret_access_key": "no+secret/of+anybody"},
