@@ -99,10 +99,9 @@ async def _over_https(
     chain = await follow(url, lookups, context=context, max_redirects=config.max_redirects)
     reasons: Sequence[Distrust] = ()
     failure = chain.failure
-    if failure is not None and failure.error is not None and len(chain.urls) == 1:
+    if failure is not None and failure.stage == "tls" and not failure.is_late and len(chain.urls) == 1:
         closer = await look_closely(url, lookups)
-        if failure.is_distrust:
-            assert isinstance(failure.error, ssl.SSLCertVerificationError)
+        if isinstance(failure.error, ssl.SSLCertVerificationError):
             reasons = why_distrusted(failure.error, closer.certificate, host)
         chain = replace(chain, certificate=closer.certificate, tls_version=closer.tls_version)
     tls = findings.of_certificate(host, chain, reasons, config)

@@ -27,6 +27,10 @@ LOOKUP_SECONDS: Final = 5.0
 _TRY_SECONDS: Final = 1.5
 
 
+class NotFoundInDns(OSError):
+    """A name has no address; the message says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
     """What the DNS says of a name.
@@ -61,11 +65,11 @@ class Lookups:
         """Return the addresses of a name.
 
         Raises:
-            OSError: It has none.
+            NotFoundInDns: It has none.
         """
         found = await self.find(host)
         if found.problem:
-            raise OSError(found.problem)
+            raise NotFoundInDns(found.problem)
         return list(found.addresses)
 
     async def find(self, host: str) -> Lookup:

@@ -21,7 +21,7 @@ from plugin_host import http
 from plugin_host.errors import PluginError
 
 from .certificates import Certificate, lax_context, read_certificate
-from .lookup import Lookups
+from .lookup import Lookups, NotFoundInDns
 
 # For one connection or packet, and for one whole chain of redirects.
 STEP_SECONDS: Final = 4.0
@@ -30,6 +30,7 @@ MAX_BODY_BYTES: Final = 64 * 1024
 # A page that sets a cookie may send to itself once.
 _VISITS_OF_A_LOOP: Final = 3
 _UNBOUNDED: Final = 1 << 62
+_LAST_PORT: Final = 65_535
 _HEADERS: Final = {
     "user-agent": "Tenantry-Domain-Health/1.0",
     "accept": "text/html,*/*;q=0.5",
@@ -43,20 +44,17 @@ class Failure:
 
     Args:
         url: Where it broke off.
-        stage: What was being done: connect, tls, send, headers, body, redirect or guard.
+        stage: What was being done: dns, connect, tls, send, headers, body, redirect or guard.
         what: What happened, as half a sentence.
         error: What OpenSSL said, where it was TLS.
+        is_late: Whether time ran out.
     """
 
     url: httpx.URL
     stage: str
     what: str
     error: ssl.SSLError | None = None
-
-    @property
-    def is_distrust(self) -> bool:
-        """Whether the certificate was not accepted."""
-        return isinstance(self.error, ssl.SSLCertVerificationError)
+    is_late: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +113,7 @@ async def follow(
             async with asyncio.timeout(CHAIN_SECONDS):
                 await walk.go(client, max_redirects=max_redirects)
         except TimeoutError:
-            walk.fail(_LATE[walk.stage])
+            walk.fail_late()
     return walk.chain
 
 
@@ -138,13 +136,18 @@ _BROKEN: Final = {
     "headers": "breaks the connection off without an answer",
     "body": "breaks the connection off within the page",
 }
+# What httpcore tells of, after the name of its part: `connection.connect_tcp.started`.
 _STAGES: Final = {
-    "connection.connect_tcp.started": "connect",
-    "connection.start_tls.started": "tls",
-    "http11.send_request_headers.started": "send",
-    "http11.receive_response_headers.started": "headers",
-    "http11.receive_response_body.started": "body",
+    "connect_tcp.started": "connect",
+    "start_tls.started": "tls",
+    "send_request_headers.started": "send",
+    "receive_response_headers.started": "headers",
+    "receive_response_body.started": "body",
 }
+
+
+# How a connection that is closed or slow looks to OpenSSL.
+_NO_REASONS: Final = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class _Walk:
@@ -162,6 +165,10 @@ class _Walk:
 
     def fail(self, what: str, *, stage: str = "", error: ssl.SSLError | None = None) -> None:
         failure = Failure(url=self.url, stage=stage or self.stage, what=what, error=error)
+        self.chain = replace(self.chain, failure=failure)
+
+    def fail_late(self) -> None:
+        failure = Failure(url=self.url, stage=self.stage, what=_LATE[self.stage], is_late=True)
         self.chain = replace(self.chain, failure=failure)
 
     async def go(self, client: httpx.AsyncClient, *, max_redirects: int) -> None:
@@ -214,22 +221,14 @@ class _Walk:
             headers={name.lower(): value for name, value in response.headers.items()},
             took_ms=(time.monotonic() - begun) * 1000,
         )
-        if len(self.chain.urls) == 1:
-            connection = response.extensions["network_stream"].get_extra_info("ssl_object")
-            if connection is not None:
-                self.chain = replace(
-                    self.chain,
-                    tls_version=connection.version() or "",
-                    certificate=read_certificate(connection),
-                )
 
     def _target(self, location: str) -> httpx.URL | None:
         try:
             target = self.url.join(location)
         except httpx.InvalidURL:
             target = httpx.URL()
-        if target.scheme not in ("http", "https") or not target.host:
-            self.fail(f"redirects to {location[:200]!r}, which is no web address", stage="redirect")
+        if target.scheme not in ("http", "https") or not target.host or (target.port or 80) > _LAST_PORT:
+            self.fail(f"redirects to what is no web address ({location[:200]!r})", stage="redirect")
             return None
         return target.copy_with(fragment=None)
 
@@ -242,17 +241,32 @@ class _Walk:
 
     def _note_error(self, error: Exception) -> None:
         for cause in _causes(error):
-            if isinstance(cause, http.OutboundRefused):
-                self.fail("leads to an address that is not public, so it is not called", stage="guard")
+            if isinstance(cause, NotFoundInDns):
+                self.fail(f"is not found. {str(cause).rstrip('.')}", stage="dns")
                 return
-            if isinstance(cause, ssl.SSLError):
+            if isinstance(cause, ssl.SSLError) and not isinstance(cause, _NO_REASONS):
                 self.fail("has no TLS connection to offer that browsers accept", stage="tls", error=cause)
                 return
-        words = _LATE if isinstance(error, httpx.TimeoutException) else _BROKEN
-        self.fail(words[self.stage])
+        if isinstance(error, httpx.InvalidURL) or (
+            isinstance(error, httpx.RemoteProtocolError) and "location header" in str(error)
+        ):
+            # httpx reads the header of a redirect before anybody asks it to.
+            self.fail("redirects to what is no web address", stage="redirect")
+        elif isinstance(error, httpx.TimeoutException):
+            self.fail_late()
+        else:
+            self.fail(_BROKEN[self.stage])
 
     async def _trace(self, event: str, info: Mapping[str, Any]) -> None:
-        self.stage = _STAGES.get(event, self.stage)
+        step = event.partition(".")[2]
+        self.stage = _STAGES.get(step, self.stage)
+        if step == "start_tls.complete" and len(self.chain.urls) == 1:
+            connection = info["return_value"].get_extra_info("ssl_object")
+            self.chain = replace(
+                self.chain,
+                tls_version=connection.version() or "",
+                certificate=read_certificate(connection),
+            )
 
 
 def shown(url: httpx.URL) -> str:
@@ -264,4 +278,5 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
         yield seen
+        # httpcore takes the cause away when it passes an error on; what was being handled stays.
         seen = seen.__cause__ or seen.__context__

@@ -27,15 +27,17 @@ class NameServer:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, str]] = []
         self._replies: dict[str, Reply] = {}
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._udp, self._tcp = _sockets_at_one_port()
         self.port: int = self._udp.getsockname()[1]
-        self._tcp = socket.create_server(("127.0.0.1", self.port))
         self._stopped = False
+        self._threads = [
+            threading.Thread(target=serve, name="name-server", daemon=True)
+            for serve in (self._serve_udp, self._serve_tcp)
+        ]
 
     def __enter__(self) -> Self:
-        for serve in (self._serve_udp, self._serve_tcp):
-            threading.Thread(target=serve, name="name-server", daemon=True).start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -44,6 +46,8 @@ class NameServer:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waker:
             waker.sendto(b"", ("127.0.0.1", self.port))
         socket.create_connection(("127.0.0.1", self.port)).close()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def address(self) -> str:
@@ -87,6 +91,16 @@ class NameServer:
                 if (answer := self._answer(raw, "tcp")) is not None:
                     connection.sendall(struct.pack("!H", len(answer)) + answer)
         self._tcp.close()
+
+
+def _sockets_at_one_port() -> tuple[socket.socket, socket.socket]:
+    while True:
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            return udp, socket.create_server(udp.getsockname())
+        except OSError:
+            udp.close()  # the same number is taken for TCP: another one
 
 
 def _response(query: dns.message.Message) -> dns.message.Message:

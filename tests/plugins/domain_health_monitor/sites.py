@@ -150,6 +150,8 @@ async def drips_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     """Send one header after another, and never the last one."""
     writer.write(b"HTTP/1.1 200 OK\r\n")
     for number in itertools.count():
+        if writer.is_closing():
+            return
         writer.write(f"X-{number}: 1\r\n".encode())
         await writer.drain()
         await asyncio.sleep(0.05)
@@ -158,9 +160,10 @@ async def drips_headers(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 async def never_ends(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
     """Send a page without an end."""
     writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-    while True:
+    while not writer.is_closing():
         writer.write(b"4000\r\n" + b"x" * 0x4000 + b"\r\n")
         await writer.drain()
+        await asyncio.sleep(0)  # where the reader is quick, `drain` lets nobody else run
 
 
 async def sends_no_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: str) -> None:
