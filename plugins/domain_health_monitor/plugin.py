@@ -111,7 +111,7 @@ class DomainHealthMonitor(Plugin, HealthMonitorHooks):
             previous,
             current,
             message=str(ctx.metadata.get("message", "")),
-            changed_at=ctx.timestamp,
+            changed_at=datetime.fromisoformat(ctx.metadata["checked_at"]),
         )
         if config.announce and change.announced_at is None:
             await self.bus.broadcast(TOPIC, payload_of(change))
