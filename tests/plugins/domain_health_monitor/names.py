@@ -124,7 +124,7 @@ def addresses_of(*addresses: str) -> Reply:
     return reply
 
 
-def no_such_name(query: dns.message.Message, is_tcp: bool) -> dns.message.Message:
+def no_such_name(query: dns.message.Message, is_tcp: bool) -> dns.message.Message | None:
     """NXDOMAIN."""
     return with_code(dns.rcode.NXDOMAIN)(query, is_tcp)
 

@@ -74,7 +74,7 @@ def test_two_tenants_never_mix(
         run_due(one)
         deliver_all(one)
 
-    for one, status, changes in ((tenant, "unhealthy", 1), (other_tenant, "healthy", 0)):
+    for one, state, changes in ((tenant, "unhealthy", 1), (other_tenant, "healthy", 0)):
         with tenant_scope(one.pk, slug=one.slug, actor=system_actor("tests")):
             assert list(WatchedDomain.objects.values_list("host", "status")) == [(f"{one.slug}.test", status)]
             assert [verdict.target for verdict in HealthVerdict.objects.filter(plugin=ID)] == [
