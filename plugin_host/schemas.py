@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = [
     "prune_blank",
     "prune_unknown",
     "schema_defaults",
+    "secret_schema",
     "secrets_errors",
     "validate",
 ]
@@ -39,14 +41,28 @@ def check_config_schema(schema: object) -> list[FieldError]:
     return _object_errors(schema)
 
 
+def secret_schema(schema: Schema, key: str) -> Schema | None:
+    """Return the subschema of one secret: of that name, or of a pattern that it fits; None where there is none."""
+    properties: Schema = schema.get("properties", {})
+    if key in properties:
+        part: Schema = properties[key]
+        return part
+    patterns: Schema = schema.get("patternProperties", {})
+    return next((part for pattern, part in patterns.items() if re.search(pattern, key)), None)
+
+
 def check_secrets_schema(schema: object) -> list[FieldError]:
     """Return what is wrong with a `SECRETS_SCHEMA`: a sound schema of an object of strings, without defaults."""
     if errors := check_config_schema(schema):
         return errors
     assert isinstance(schema, Mapping)  # checked above
     errors = []
-    for name, part in schema.get("properties", {}).items():
-        where = ("properties", name)
+    parts = [
+        ((keyword, name), name, part)
+        for keyword in ("properties", "patternProperties")
+        for name, part in schema.get(keyword, {}).items()
+    ]
+    for where, name, part in parts:
         if not isinstance(part, Mapping) or part.get("type", "string") != "string":
             errors.append(
                 FieldError(

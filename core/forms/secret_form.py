@@ -5,6 +5,7 @@ No value ever reaches the page, also not the one just typed when another field h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from core.forms.form_values import title_of
 from core.json_schema import validate
 
 CLEAR_SUFFIX: Final = "__clear"
+NEW_NAME: Final = "__new_name"
+NEW_VALUE: Final = "__new_value"
 _LONG_WIDGETS: Final = frozenset({"textarea", "code"})
 _LONG: Final = 300
 
@@ -128,6 +131,9 @@ class SecretField(forms.Field):
 class SecretForm(forms.Form):
     """A form with one field per property of a SECRETS_SCHEMA.
 
+    Where it has `patternProperties`, each stored secret whose name fits has a field as well, and one more can be added
+    at a time, under a name that people choose.
+
     Args:
         schema: The secrets' schema: an object whose properties are texts.
         statuses: What is stored, by key.
@@ -144,13 +150,48 @@ class SecretForm(forms.Form):
     ) -> None:
         super().__init__(*args, **kwargs)
         needed = schema.get("required", ()) if enforce_required else ()
-        for key, part in schema.get("properties", {}).items():
+        self.patterns: Schema = schema.get("patternProperties", {})
+        properties: Schema = schema.get("properties", {})
+        for key, part in properties.items():
             self.fields[key] = SecretField(
                 part=part,
                 needed=key in needed,
                 status=statuses.get(key),
                 label=str(part.get("title") or title_of(key)),
             )
+        for key in sorted(statuses):
+            if key not in properties and (found := self._part_of(key)) is not None:
+                self.fields[key] = SecretField(part=found, needed=False, status=statuses[key], label=key)
+        if self.patterns:
+            self._add_blank()
+
+    def _add_blank(self) -> None:
+        """Offer one more secret, with a name that people choose."""
+        part: Schema = next(iter(self.patterns.values()))
+        title = str(part.get("title") or "Another secret")
+        self.fields[NEW_NAME] = forms.CharField(required=False, label=f"{title}: name", max_length=200)
+        self.fields[NEW_VALUE] = SecretField(part=part, needed=False, status=None, label=f"{title}: value")
+
+    def _part_of(self, key: str) -> Schema | None:
+        return next((part for pattern, part in self.patterns.items() if re.search(pattern, key)), None)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        name, value = cleaned.pop(NEW_NAME, ""), cleaned.pop(NEW_VALUE, KEEP)
+        if isinstance(value, str) and not name:
+            self.add_error(NEW_NAME, ValidationError("Give the secret a name.", code="required"))
+        elif name and (name in self.fields or self._part_of(name) is None):
+            message = (
+                "There is such a secret: replace it above."
+                if name in self.fields
+                else "This is no name for a secret of this plugin."
+            )
+            self.add_error(NEW_NAME, ValidationError(message, code="name"))
+        elif name and not isinstance(value, str) and NEW_VALUE not in self.errors:
+            self.add_error(NEW_VALUE, ValidationError("Enter the secret.", code="required"))
+        elif name:
+            cleaned[name] = value
+        return cleaned
 
     @property
     def changes(self) -> dict[str, str | None]:

@@ -15,7 +15,7 @@ from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.secret import PluginSecret
 from plugin_host.models.settings import PlatformPluginSettings
 from plugin_host.registry import LoadFailure, loaded_plugins
-from plugin_host.schemas import effective_config
+from plugin_host.schemas import effective_config, secret_schema
 from plugin_host.selectors.pauses import (
     Trouble,
     breaker_document,
@@ -269,10 +269,11 @@ def _nothing_added() -> dict[str, Any]:
 
 
 def _secret(key: str, schema: Mapping[str, Any], row: PluginSecret | None) -> dict[str, Any]:
-    part = schema.get("properties", {}).get(key, {})
+    named = key in schema.get("properties", {})
+    part = secret_schema(schema, key) or {}
     return {
         "key": key,
-        "title": part.get("title", key),
+        "title": part.get("title", key) if named else key,
         "description": part.get("description", ""),
         "required": key in schema.get("required", ()),
         "is_set": row is not None,

@@ -12,7 +12,7 @@ from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.secret import PluginSecret
 from plugin_host.models.settings import PluginSettings
 from plugin_host.registry import loaded_plugins
-from plugin_host.schemas import secrets_errors
+from plugin_host.schemas import secret_schema, secrets_errors
 from plugin_host.secret_keys import seal_secret
 from plugin_host.services.changing import PluginChange, changing_plugin, probe_soon
 
@@ -114,7 +114,8 @@ def _key_fault(plugin: LoadedPlugin, key: str) -> FieldError | None:
         return FieldError(pointer=pointer, message=message, code="name")
     schema = plugin.metadata.secrets_schema or {}
     names = schema.get("properties", {})
-    if not names or key in names or schema.get("additionalProperties", False):
+    is_open = not names and "patternProperties" not in schema
+    if is_open or secret_schema(schema, key) is not None or schema.get("additionalProperties", False):
         return None
     message = f"Plugin {plugin.id} has no secret {key!r}.{did_you_mean(key, names)}"
     return FieldError(pointer=pointer, message=message, code="unknown")

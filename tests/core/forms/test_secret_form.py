@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from core.errors import FieldError
 from core.forms.secret_form import SecretForm, SecretStatus
 
@@ -95,3 +97,47 @@ def test_errors_of_a_service_are_shown_at_the_secret() -> None:
     form.add_error_at(FieldError(pointer="", message="Something else."))
 
     assert form.errors == {"api_token": ["The service refused it."], "__all__": ["Something else."]}
+
+
+OPEN: dict[str, Any] = {
+    "properties": {"main": {"type": "string"}},
+    "patternProperties": {"^[a-z-]+$": {"type": "string", "title": "Key of an endpoint", "minLength": 8}},
+}
+
+
+def open_form(posted: dict[str, str] | None = None) -> SecretForm:
+    stored = {"crm": SecretStatus(fingerprint="c0ffee"), "Left over": SecretStatus()}
+    return SecretForm(posted, schema=OPEN, statuses=stored)
+
+
+def test_secrets_whose_names_fit_a_pattern_are_shown_and_one_more_can_be_added() -> None:
+    form = open_form()
+
+    assert list(form.fields) == ["main", "crm", "__new_name", "__new_value"]
+    assert "c0ffee" in form.as_p()
+    assert "Key of an endpoint: name" in form.as_p()
+
+
+def test_a_secret_under_a_name_that_people_choose() -> None:
+    form = open_form({"crm__clear": "on", "__new_name": "shop", "__new_value": "12345678"})
+
+    assert form.is_valid(), form.errors
+    assert form.changes == {"crm": None, "shop": "12345678"}
+    assert open_form({}).is_valid()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field"),
+    [
+        ("", "12345678", "__new_name"),
+        ("shop", "", "__new_value"),
+        ("shop", "1234", "__new_value"),
+        ("Shop 1", "12345678", "__new_name"),
+        ("crm", "12345678", "__new_name"),
+    ],
+)
+def test_half_a_new_secret_or_a_wrong_name_is_refused(name: str, value: str, field: str) -> None:
+    form = open_form({"__new_name": name, "__new_value": value})
+
+    assert list(form.errors) == [field]
+    assert "12345678" not in form.as_p()

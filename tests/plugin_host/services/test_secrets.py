@@ -11,7 +11,9 @@ from core.actors import system_actor
 from core.errors import Invalid, NotFound
 from core.models import AuditEntry
 from core.scope import tenant_scope
+from plugin_host.base import Plugin
 from plugin_host.models import PluginSecret, TenantDataKey
+from plugin_host.registry import PluginRegistry
 from plugin_host.selectors.plugins import secret_documents
 from plugin_host.services import delete_secret, enable_plugin, save_config, save_secrets, set_secret
 from plugin_host.state import PluginStatus, forget_tenant_plugins, tenant_plugins
@@ -150,3 +152,28 @@ def test_a_secret_moved_to_another_place_does_not_open(in_tenant: Tenant) -> Non
 
     with pytest.raises(Invalid, match="cannot be opened"):
         enable_plugin("mailer")
+
+
+class Keyring(Plugin):
+    """Has one secret per thing that people name."""
+
+    name = "keyring"
+    version = "1.0.0"
+    SECRETS_SCHEMA = {
+        "type": "object",
+        "properties": {"main": {"type": "string"}},
+        "patternProperties": {"^[a-z]+-key$": {"type": "string", "minLength": 4}},
+        "additionalProperties": False,
+    }
+
+
+def test_secrets_under_names_that_fit_a_pattern(in_tenant: Tenant) -> None:
+    PluginRegistry().register(Keyring)
+    set_secret("keyring", "crm-key", VALUE)
+
+    assert tenant_plugins(in_tenant.pk)["keyring"].secrets.require("crm-key") == VALUE
+    assert [one["key"] for one in secret_documents("keyring")] == ["main", "crm-key"]
+    for key, value in (("CRM", VALUE), ("shop-key", "abc")):
+        with pytest.raises(Invalid) as caught:
+            set_secret("keyring", key, value)
+        assert [error.pointer for error in caught.value.errors] == [f"/secrets/{key}"]
