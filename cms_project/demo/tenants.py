@@ -52,11 +52,11 @@ class DemoTenant:
         return f"editor@{self.slug}.example"
 
 
-def _webhooks(port: int, secret: str, **config: Any) -> DemoPlugin:
+def _webhooks(port: int, secret: str, **endpoint: Any) -> DemoPlugin:
     """Messages go to a listener on this machine; without one they are tried again for a day."""
     return DemoPlugin(
         plugin_id="webhooks",
-        config={"urls": [f"http://127.0.0.1:{port}/"], **config},
+        config={"endpoints": [{"name": "listener", "url": f"http://127.0.0.1:{port}/", **endpoint}]},
         secrets={"signing_secret": secret},
     )
 

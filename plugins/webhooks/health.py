@@ -1,4 +1,4 @@
-"""Whether the addresses can be reached, without sending them a message.
+"""Whether the endpoints can be reached, without sending them a message, and which are paused.
 
 A `HEAD` request, unsigned: receivers that take signed POST requests only answer 401, 404 or 405, which shows as well as
 any other answer that somebody is there.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
@@ -24,6 +24,10 @@ from plugin_host.hooks.health_monitor import (
 )
 
 from .answers import shown
+from .config import Endpoint
+
+if TYPE_CHECKING:
+    from .models import EndpointState
 
 TIMEOUT_SECONDS: Final = 10.0
 RECEIVERS: Final = HealthCheckDefinition(
@@ -31,16 +35,24 @@ RECEIVERS: Final = HealthCheckDefinition(
     name="Receivers",
     target="receivers",
     severity=HealthSeverity.WARNING,
-    description="Whether the hosts of all addresses are found and answer; no message is sent.",
+    description="Whether every endpoint answers, and none is paused; no message is sent.",
     interval_seconds=300,
     timeout_seconds=30,
 )
 
 
-async def check_receivers(urls: Sequence[str]) -> HealthCheckResult:
-    """Ask each address whether it is there; some that fail degrade the whole, all that fail break it."""
+async def check_receivers(
+    endpoints: Sequence[Endpoint], states: Mapping[str, EndpointState], waiting: Mapping[str, int]
+) -> HealthCheckResult:
+    """Ask each endpoint whether it is there; some that fail degrade the whole, all that fail break it.
+
+    Args:
+        waiting: How many messages wait, by endpoint.
+    """
     async with http.client(timeout=TIMEOUT_SECONDS) as client:
-        details = await asyncio.gather(*(_asked(client, url) for url in urls))
+        details = await asyncio.gather(
+            *(_checked(client, one, states.get(one.name), waiting.get(one.name, 0)) for one in endpoints)
+        )
     statuses = {detail.status for detail in details}
     if statuses <= {HealthStatus.HEALTHY}:
         overall = HealthStatus.HEALTHY
@@ -49,6 +61,19 @@ async def check_receivers(urls: Sequence[str]) -> HealthCheckResult:
     else:
         overall = HealthStatus.DEGRADED
     return HealthCheckResult(domain=RECEIVERS.target, overall_status=overall, details=details)
+
+
+async def _checked(
+    client: httpx.AsyncClient, endpoint: Endpoint, state: EndpointState | None, waiting: int
+) -> HealthCheckDetail:
+    if state is None or state.paused_at is None:
+        return await _asked(client, endpoint.url)
+    by_itself = not state.paused_by
+    said = f"is paused since {state.paused_at:%Y-%m-%d %H:%M} UTC and {waiting} messages wait"
+    said += f": {state.paused_reason}" if state.paused_reason else "."
+    return _detail(
+        endpoint.url, HealthStatus.UNHEALTHY if by_itself else HealthStatus.DEGRADED, said, name=endpoint.name
+    )
 
 
 async def _asked(client: httpx.AsyncClient, url: str) -> HealthCheckDetail:
@@ -82,11 +107,13 @@ def _read(status: int) -> tuple[HealthStatus, str]:
     return HealthStatus.HEALTHY, f"answered {status}"
 
 
-def _detail(url: str, status: HealthStatus, said: str, took_ms: float | None = None) -> HealthCheckDetail:
+def _detail(
+    url: str, status: HealthStatus, said: str, took_ms: float | None = None, *, name: str = ""
+) -> HealthCheckDetail:
     return HealthCheckDetail(
         check_id=RECEIVERS.check_id,
         status=status,
         severity=HealthSeverity.INFO if status is HealthStatus.HEALTHY else HealthSeverity.WARNING,
-        message=f"{shown(url)} {said}",
+        message=f"{name or shown(url)} {said}",
         response_time_ms=took_ms,
     )

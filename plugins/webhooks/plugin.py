@@ -1,20 +1,18 @@
-"""The plugin: one hook per event, one request per address."""
+"""The plugin: one hook per event, which keeps a message and sends it to whoever fares well; the clock does the rest."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any, Final
-from uuid import uuid4
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
 
 import httpx
+from asgiref.sync import sync_to_async
 
-from plugin_host import http
 from plugin_host.base import Plugin, Secrets
 from plugin_host.context import HookContext
-from plugin_host.errors import PluginError
 from plugin_host.hooks.health_monitor import (
     HealthCheckDefinition,
     HealthCheckDetail,
@@ -22,30 +20,68 @@ from plugin_host.hooks.health_monitor import (
     HealthSeverity,
     HealthStatus,
 )
-from plugin_host.hookspec import ContentLifecycleHooks, HealthMonitorHooks
+from plugin_host.hooks.scheduled_tasks import (
+    ScheduledTaskDefinition,
+    TaskExecutionContext,
+    TaskResult,
+    TaskSchedule,
+)
+from plugin_host.hookspec import ContentLifecycleHooks, HealthMonitorHooks, ScheduledTaskHooks
 
-from .answers import Answer, Meaning, not_allowed, raise_for, read_answer, shown, unanswered
-from .config import CONFIG_SCHEMA, SECRETS_SCHEMA, WebhooksConfig
+from .answers import Meaning, shown
+from .client import client, post
+from .config import CONFIG_SCHEMA, CONFIG_VERSION, SECRETS_SCHEMA, Endpoint, WebhooksConfig, migrated
 from .health import RECEIVERS, check_receivers
 from .message import message_body, ping_body
-from .progress import Progress
-from .signing import signed_headers
 
-# The specification recommends 15 to 30 seconds; the hook's own limit is 120.
-TIMEOUT_SECONDS: Final = 20.0
+if TYPE_CHECKING:
+    from plugin_host.context import PluginContext
+
+SEND: Final = ScheduledTaskDefinition(
+    task_id="webhooks.send",
+    name="Send what waits",
+    schedule=TaskSchedule(interval_seconds=60),
+    description="Tries again what endpoints have not taken, and ends what waits for endpoints that are gone.",
+    max_retries=0,
+    timeout_seconds=120,
+)
+TIDY_UP: Final = ScheduledTaskDefinition(
+    task_id="webhooks.tidy-up",
+    name="Tidy up",
+    schedule=TaskSchedule(cron_expression="40 3 * * *"),
+    description="Deletes messages and log entries that are older than the days to keep; never what waits.",
+)
 
 
-class WebhooksPlugin(Plugin, ContentLifecycleHooks, HealthMonitorHooks):
-    """Sends a signed message to each configured address when a record changes."""
+class WebhooksPlugin(Plugin, ContentLifecycleHooks, ScheduledTaskHooks, HealthMonitorHooks):
+    """Keeps a message for each endpoint that wants an event, and sends it until the endpoint has taken it."""
 
     name = "webhooks"
-    version = "1.0.0"
+    version = "2.0.0"
     author = "Tenantry"
     description = "Tells other systems when content changes: signed messages to addresses of your choice."
 
     CONFIG_SCHEMA = CONFIG_SCHEMA
     SECRETS_SCHEMA = SECRETS_SCHEMA
+    config_version = CONFIG_VERSION
     requires_core = ">=1.0,<2"
+
+    def register(self, ctx: PluginContext) -> None:
+        # Models can be imported only now, when Django's apps are ready.
+        from .pages import webhooks_page
+        from .routes import urlpatterns
+
+        ctx.include_router(urlpatterns(ctx), tags=["Webhooks"])
+        ctx.add_admin_page(
+            nav_id="webhooks",
+            label="Webhooks",
+            icon="fa-paper-plane",
+            url="/admin/plugins/webhooks",
+            view=webhooks_page(ctx),
+        )
+
+    def migrate_config(self, old_version: int, config: dict[str, Any]) -> dict[str, Any]:
+        return migrated(old_version, config)
 
     async def dvp_content_created(
         self,
@@ -92,31 +128,44 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks, HealthMonitorHooks):
     ) -> None:
         await self._send("record.unpublished", ctx, content_id, content, metadata or {})
 
+    async def dvp_register_scheduled_tasks(self, ctx: HookContext) -> list[ScheduledTaskDefinition]:
+        return [SEND, TIDY_UP]
+
+    async def dvp_execute_scheduled_task(
+        self, task: ScheduledTaskDefinition, ctx: HookContext, execution_ctx: TaskExecutionContext
+    ) -> TaskResult:
+        from . import queue
+        from .sending import send_waiting
+
+        config = self._config(ctx.tenant_id)
+        if task.task_id == TIDY_UP.task_id:
+            before = execution_ctx.actual_time - timedelta(days=config.keep_days)
+            deleted = await sync_to_async(queue.tidy_up)(before=before)
+            return TaskResult(success=True, data={"deleted": deleted})
+        names = [endpoint.name for endpoint in config.endpoints]
+        cancelled = await sync_to_async(queue.cancel_removed)(names, now=execution_ctx.actual_time)
+        sent = await send_waiting(config.endpoints, self.get_secrets(ctx.tenant_id))
+        return TaskResult(success=True, data={**sent, "cancelled": cancelled})
+
     async def dvp_register_health_checks(self, ctx: HookContext) -> list[HealthCheckDefinition]:
         return [RECEIVERS]
 
     async def dvp_execute_health_check(
         self, ctx: HookContext, check_type: str, target: str
     ) -> HealthCheckResult:
-        return await check_receivers(WebhooksConfig.from_dict(self.get_config(ctx.tenant_id)).urls)
+        from . import queue
+
+        states = await sync_to_async(queue.states)()
+        waiting = await sync_to_async(queue.waiting_counts)()
+        return await check_receivers(self._config(ctx.tenant_id).endpoints, states, waiting)
 
     async def check_config(self, config: dict[str, Any], secrets: Secrets) -> HealthCheckResult:
-        """Send a signed `ping` to each address; nothing in it but its time."""
+        """Send a signed `ping` to each endpoint; nothing in it but its time."""
         wanted = WebhooksConfig.from_dict(config)
-        body = ping_body(datetime.now(UTC))
-        headers = signed_headers(
-            secrets.require("signing_secret"),
-            message_id=f"ping_{uuid4().hex}",
-            timestamp=int(time.time()),
-            body=body,
-        )
-        async with http.client(timeout=TIMEOUT_SECONDS) as client:
-            details = await asyncio.gather(
-                *(_pinged(client, url, headers=headers, body=body) for url in wanted.urls)
-            )
-        worst = HealthStatus.HEALTHY
-        if any(detail.status is not HealthStatus.HEALTHY for detail in details):
-            worst = HealthStatus.UNHEALTHY
+        async with client() as opened:
+            details = await asyncio.gather(*(_pinged(opened, one, secrets) for one in wanted.endpoints))
+        good = all(detail.status is HealthStatus.HEALTHY for detail in details)
+        worst = HealthStatus.HEALTHY if good else HealthStatus.UNHEALTHY
         return HealthCheckResult(domain="", overall_status=worst, details=details)
 
     async def _send(
@@ -127,11 +176,16 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks, HealthMonitorHooks):
         content: Mapping[str, Any],
         metadata: Mapping[str, Any],
     ) -> None:
-        config = WebhooksConfig.from_dict(self.get_config(ctx.tenant_id))
-        if event_type not in config.events:
+        from . import queue
+        from .sending import send_now
+
+        wanted = [
+            endpoint
+            for endpoint in self._config(ctx.tenant_id).endpoints
+            if endpoint.wants(event_type, content["collection"])
+        ]
+        if not wanted:
             return
-        secret = self.get_secrets(ctx.tenant_id).require("signing_secret")
-        message_id = str(metadata["delivery_id"])
         body = message_body(
             event_type,
             occurred_at=metadata["occurred_at"],
@@ -140,46 +194,46 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks, HealthMonitorHooks):
             content=content,
             metadata=metadata,
         )
-        progress = Progress(message_id, attempt=metadata["attempt"])
-        earlier = await progress.earlier_answers(config.urls)
-        headers = signed_headers(secret, message_id=message_id, timestamp=int(time.time()), body=body)
-        open_urls = [url for url in config.urls if url not in earlier]
-        async with http.client(timeout=TIMEOUT_SECONDS) as client:
-            new = await asyncio.gather(*(_post(client, url, headers=headers, body=body) for url in open_urls))
-        answers = [*earlier.values(), *new]
-        await progress.keep(answers)
-        raise_for(answers)
-        self.logger.info("%s sent to %d of %d addresses", event_type, len(open_urls), len(config.urls))
+        kept = await sync_to_async(queue.keep_message)(
+            UUID(str(metadata["event_id"])),
+            delivery_id=UUID(str(metadata["delivery_id"])),
+            endpoints=[endpoint.name for endpoint in wanted],
+            fields={
+                "type": event_type,
+                "collection": content["collection"],
+                "record_id": UUID(content_id),
+                "record_version": metadata["version"],
+                "body": body.decode(),
+                "occurred_at": datetime.fromisoformat(metadata["occurred_at"]),
+            },
+        )
+        taken = await send_now(
+            wanted, self.get_secrets(ctx.tenant_id), only=kept, is_retry=metadata["attempt"] > 1
+        )
+        self.logger.info("%s: %d of %d endpoints have it, the others wait", event_type, taken, len(kept))
+
+    def _config(self, tenant_id: UUID) -> WebhooksConfig:
+        return WebhooksConfig.from_dict(self.get_config(tenant_id))
 
 
-async def _pinged(
-    client: httpx.AsyncClient, url: str, *, headers: Mapping[str, str], body: bytes
-) -> HealthCheckDetail:
-    begun = time.monotonic()
-    answer = await _post(client, url, headers=headers, body=body)
-    took = (time.monotonic() - begun) * 1000
+async def _pinged(opened: httpx.AsyncClient, endpoint: Endpoint, secrets: Secrets) -> HealthCheckDetail:
+    now = datetime.now(UTC)
+    message_id = f"ping_{uuid4().hex}"
+    answer = await post(
+        opened,
+        endpoint,
+        secrets=secrets,
+        message_id=message_id,
+        request_id=message_id,
+        sent_at=now.timestamp(),
+        secret_names=endpoint.secret_names(now),
+        body=ping_body(now),
+    )
     good = answer.meaning is Meaning.DELIVERED
     return HealthCheckDetail(
         check_id="webhooks.ping",
         status=HealthStatus.HEALTHY if good else HealthStatus.UNHEALTHY,
         severity=HealthSeverity.INFO if good else HealthSeverity.CRITICAL,
-        message=f"{shown(url)} {answer.reason}",
-        response_time_ms=took,
+        message=f"{endpoint.name} ({shown(endpoint.url)}) {answer.reason}",
+        response_time_ms=answer.duration_ms,
     )
-
-
-async def _post(client: httpx.AsyncClient, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
-    headers = {**headers, "content-type": "application/json", "user-agent": "Tenantry-Webhooks/1.0"}
-    try:
-        # The time limit is for the whole exchange; httpx's own are per packet. The answer's body is not read.
-        async with (
-            asyncio.timeout(TIMEOUT_SECONDS),
-            client.stream("POST", url, content=body, headers=headers, follow_redirects=False) as response,
-        ):
-            return read_answer(url, response.status_code, response.headers, now=datetime.now(UTC))
-    except TimeoutError:
-        return unanswered(url, f"did not answer within {TIMEOUT_SECONDS:g} seconds")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return unanswered(url, f"could not be reached ({type(error).__name__}: {error})")
-    except PluginError as error:
-        return not_allowed(url, f"was not called ({error})")

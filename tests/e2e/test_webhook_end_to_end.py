@@ -65,7 +65,7 @@ def prepare(tenant: Tenant, path: str, peer: HttpPeer, plugin_enabled: PluginEna
     plugin_enabled(
         "webhooks",
         tenant,
-        config={"urls": [peer.url(path)], "events": ["record.published"]},
+        config={"endpoints": [{"name": "crm", "url": peer.url(path), "events": ["record.published"]}]},
         secrets={"signing_secret": SECRETS[path]},
     )
 
@@ -173,4 +173,8 @@ def ended(tenant: Tenant) -> int:
 
 def attempt_of(tenant: Tenant, request: PeerRequest) -> int:
     with tenant_scope(tenant.pk):
-        return DeliveryAttempt.objects.filter(delivery_id=request.headers["webhook-id"]).count()
+        return DeliveryAttempt.objects.filter(
+            delivery_id__in=DeliveryHistory.objects.filter(event_id=request.headers["webhook-id"]).values(
+                "pk"
+            )
+        ).count()

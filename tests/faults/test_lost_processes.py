@@ -45,7 +45,7 @@ def receiver(tenant: Tenant) -> Iterator[Receiver]:
         enable_plugin(
             "webhooks",
             tenant,
-            config={"urls": [receiver.url], "events": ["record.published"]},
+            config={"endpoints": [{"name": "crm", "url": receiver.url, "events": ["record.published"]}]},
             secrets={"signing_secret": SECRET},
         )
         yield receiver
@@ -67,15 +67,16 @@ def publish(installation: Installation, tenant: Tenant, record_ids: list[str]) -
 
 
 def published_deliveries(tenant: Tenant) -> dict[UUID, str]:
-    """Id -> outcome of every delivery of a publication."""
+    """Event -> outcome of the delivery of every publication; receivers know messages by their events."""
     with tenant_scope(tenant.pk):
         rows = DeliveryHistory.objects.filter(event_type="record.published")
-        return dict(rows.values_list("pk", "outcome"))
+        return dict(rows.values_list("event_id", "outcome"))
 
 
 def running_deliveries(tenant: Tenant) -> set[str]:
     with tenant_scope(tenant.pk):
-        return {str(pk) for pk in Delivery.objects.filter(status="running").values_list("pk", flat=True)}
+        rows = Delivery.objects.filter(status="running")
+        return {str(event_id) for event_id in rows.values_list("event_id", flat=True)}
 
 
 def check_nothing_is_lost(tenant: Tenant, receiver: Receiver, count: int, in_flight: set[str]) -> None:
@@ -84,7 +85,10 @@ def check_nothing_is_lost(tenant: Tenant, receiver: Receiver, count: int, in_fli
     seen = Counter(receiver.seen)
     with tenant_scope(tenant.pk):
         events = Event.objects.filter(type="record.published").count()
-        tried = Counter(str(pk) for pk in DeliveryAttempt.objects.values_list("delivery_id", flat=True))
+        events_of = dict(DeliveryHistory.objects.values_list("pk", "event_id"))
+        tried = Counter(
+            str(events_of[pk]) for pk in DeliveryAttempt.objects.values_list("delivery_id", flat=True)
+        )
     repeated = {delivery for delivery, times in seen.items() if times > 1}
     print(
         f"{events} publications, {len(seen)} delivered, {len(receiver.seen)} requests, "
@@ -92,7 +96,7 @@ def check_nothing_is_lost(tenant: Tenant, receiver: Receiver, count: int, in_fli
     )
     assert events == count
     assert Counter(ended.values()) == {"done": count}
-    assert set(seen) == {str(pk) for pk in ended}
+    assert set(seen) == {str(event_id) for event_id in ended}
     assert {delivery for delivery, times in seen.items() if times > tried[delivery]} == set()
     assert repeated <= in_flight
 

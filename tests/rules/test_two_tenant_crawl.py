@@ -48,7 +48,7 @@ PLUGINS: Final[Mapping[str, tuple[dict[str, Any], dict[str, str]]]] = {
         {"access_key_id": "AKIDNOBODY0000000001", "secret_access_key": "no+secret/of+anybody"},
     ),
     "webhooks": (
-        {"urls": ["http://127.0.0.1:9/"]},
+        {"endpoints": [{"name": "crm", "url": "http://127.0.0.1:9/"}]},
         {"signing_secret": "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="},
     ),
     "task-manager": ({"keep_completed_days": 30}, {}),

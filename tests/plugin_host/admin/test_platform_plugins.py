@@ -78,7 +78,7 @@ def test_a_value_for_all_tenants_lies_below_their_own(operator: Client, tenant: 
 
 @pytest.mark.usefixtures("restored_platform_settings")
 def test_secrets_for_all_tenants_are_references(operator: Client) -> None:
-    config = json.dumps({"urls": ["https://a.example.org"], "events": ["record.created"]})
+    config = json.dumps({"endpoints": [{"name": "crm", "url": "https://a.example.org"}]})
     plain = json.dumps({"signing_secret": "whsec_plain"})
     page = operator.post(f"{PLUGINS}webhooks/", {"config": config, "secrets": plain}).content.decode()
     assert "stand in the environment" in refusal_in(page)

@@ -22,7 +22,6 @@ from plugin_host.models import Delivery, PluginConfigRevision, PluginSecret, Plu
 from plugin_host.services.breaker import note_outcome
 from plugin_host.state import forget_tenant_plugins
 from plugin_host.testing.host import DeliverAll, PluginEnabled
-from plugin_host.testing.peer import HttpPeer
 from tenants.models import Tenant
 from tests.admin_people import SignIn
 from tests.core.admin.test_records import refusal_in
@@ -77,7 +76,7 @@ def test_switching_on_says_what_is_missing(member_of: SignIn, in_tenant: Tenant)
     page = do(member_of(in_tenant), WEBHOOKS, "enable")
 
     text = refusal_in(page)
-    assert "/config/urls" in text
+    assert "/config/endpoints" in text
     assert "/secrets/signing_secret" in text
     assert not PluginSettings.objects.filter(state="enabled").exists()
 
@@ -153,12 +152,9 @@ def test_deliveries_are_listed_with_attempts_and_replayed(
     in_tenant: Tenant,
     plugin_enabled: PluginEnabled,
     deliver_all: DeliverAll,
-    http_peer: HttpPeer,
 ) -> None:
-    address_called = http_peer.answer("/in", 410)
-    plugin_enabled(
-        "webhooks", in_tenant, config={"urls": [address_called]}, secrets={"signing_secret": SECRET}
-    )
+    twins = [{"name": "crm", "url": URL}, {"name": "crm", "url": f"{URL}/2"}]
+    plugin_enabled("webhooks", in_tenant, config={"endpoints": twins}, secrets={"signing_secret": SECRET})
     create_collection(name="posts", schema={"type": "object", "properties": {"title": {"type": "string"}}})
     create_record(collection="posts", data={"title": "Hello"})
     client = member_of(in_tenant)
@@ -173,7 +169,7 @@ def test_deliveries_are_listed_with_attempts_and_replayed(
     assert address is not None
     one = client.get(address[1]).content.decode()
     assert "Attempt 1" in one
-    assert "410" in refusal_in(one)
+    assert "Two endpoints are called" in refusal_in(one)
 
     again = client.post(f"{address[1]}replay/", follow=True).content.decode()
     assert "It will be delivered again." in again
@@ -206,7 +202,12 @@ def test_editors_neither_see_nor_change_plugins(member_of: SignIn, in_tenant: Te
 def test_one_tenant_does_not_see_what_another_has_set(
     member_of: SignIn, in_tenant: Tenant, other_tenant: Tenant, plugin_enabled: PluginEnabled
 ) -> None:
-    plugin_enabled("webhooks", other_tenant, config={"urls": [URL]}, secrets={"signing_secret": SECRET})
+    plugin_enabled(
+        "webhooks",
+        other_tenant,
+        config={"endpoints": [{"name": "crm", "url": URL}]},
+        secrets={"signing_secret": SECRET},
+    )
     client = member_of(in_tenant)
 
     assert URL not in client.get(f"{WEBHOOKS}config/").content.decode()

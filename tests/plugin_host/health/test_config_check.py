@@ -467,13 +467,13 @@ def test_webhooks_ping_their_addresses(in_tenant: Tenant, http_peer: HttpPeer) -
     secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 
     def ping(*paths: str) -> Finding:
-        urls = [http_peer.url(path) for path in paths]
-        return try_config("webhooks", config={"urls": urls}, secrets={"signing_secret": secret})
+        endpoints = [{"name": path.strip("/"), "url": http_peer.url(path)} for path in paths]
+        return try_config("webhooks", config={"endpoints": endpoints}, secrets={"signing_secret": secret})
 
     assert ping("/good").status is HealthStatus.HEALTHY
     found = ping("/good", "/bad")
 
     assert found.status is HealthStatus.UNHEALTHY
-    assert found.message.endswith("/bad answered 401")
+    assert found.message == f"bad ({http_peer.url('/bad')}) answered 401"
     assert [detail["status"] for detail in found.details] == ["healthy", "unhealthy"]
     assert not PluginSettings.objects.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -14,6 +15,7 @@ from plugin_host.testing.host import PluginEnabled
 from plugin_host.testing.peer import HttpPeer, PeerAnswer
 from plugin_host.testing.schedule import run_due
 from tenants.models import Tenant
+from webhooks.queue import pause
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
@@ -25,7 +27,8 @@ def inside(tenant: Tenant) -> Iterator[Tenant]:
 
 
 def checked(tenant: Tenant, plugin_enabled: PluginEnabled, *urls: str) -> HealthVerdict:
-    plugin_enabled("webhooks", tenant, config={"urls": list(urls)}, secrets={"signing_secret": SECRET})
+    endpoints = [{"name": f"to-{number}", "url": url} for number, url in enumerate(urls)]
+    plugin_enabled("webhooks", tenant, config={"endpoints": endpoints}, secrets={"signing_secret": SECRET})
     runs = [run for run in run_due(tenant) if run.kind == "check"]
     assert [run.item_id for run in runs] == ["webhooks.receivers"]
     verdict: HealthVerdict = HealthVerdict.objects.get(plugin="webhooks")
@@ -98,3 +101,19 @@ def test_where_the_plugin_is_off_nobody_is_asked(
 
     assert run_due(inside) == []
     assert len(http_peer.requests_to("/hook")) == 1
+
+
+@pytest.mark.parametrize(("by", "status"), [("", "unhealthy"), ("ann@example.org", "degraded")])
+def test_a_paused_endpoint_is_not_asked_and_its_reason_is_shown(
+    inside: Tenant, http_peer: HttpPeer, plugin_enabled: PluginEnabled, by: str, status: str
+) -> None:
+    url = http_peer.answer("/hook", 204)
+    pause("to-0", reason="It answered 410.", by=by, now=datetime(2026, 1, 1, 12, tzinfo=UTC))
+
+    verdict = checked(inside, plugin_enabled, url)
+
+    assert verdict.status == status
+    assert (
+        verdict.message == "to-0 is paused since 2026-01-01 12:00 UTC and 0 messages wait: It answered 410."
+    )
+    assert http_peer.requests_to("/hook") == []

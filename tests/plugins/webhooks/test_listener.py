@@ -37,7 +37,7 @@ def test_it_takes_genuine_messages_only(
     is_genuine: Callable[..., bool], secret: str, age_seconds: int, body: bytes, accepted: bool
 ) -> None:
     sent_at = int(time.time()) - age_seconds
-    headers = signed_headers(secret, message_id="m", timestamp=sent_at, body=BODY)
+    headers = signed_headers([secret], message_id="m", timestamp=sent_at, body=BODY)
 
     assert is_genuine(SECRET, headers, body) is accepted
 

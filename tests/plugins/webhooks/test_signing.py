@@ -18,7 +18,9 @@ BODY = '{"type":"record.published","data":{"title":"Grüße"}}'.encode()
 
 
 def signed(body: bytes = BODY, message_id: str = "msg_1", age_seconds: int = 0) -> dict[str, str]:
-    return signed_headers(SECRET, message_id=message_id, timestamp=int(time.time()) - age_seconds, body=body)
+    return signed_headers(
+        [SECRET], message_id=message_id, timestamp=int(time.time()) - age_seconds, body=body
+    )
 
 
 def test_the_reference_library_accepts_a_signed_message() -> None:
@@ -26,6 +28,17 @@ def test_the_reference_library_accepts_a_signed_message() -> None:
         "type": "record.published",
         "data": {"title": "Grüße"},
     }
+
+
+def test_with_two_secrets_both_sign_and_either_is_enough() -> None:
+    other = "whsec_" + base64.b64encode(bytes(32)).decode()
+    headers = signed_headers([SECRET, other], message_id="msg_1", timestamp=int(time.time()), body=BODY)
+
+    assert len(headers["webhook-signature"].split()) == 2
+    for secret in (SECRET, other):
+        assert Webhook(secret).verify(BODY, headers)
+    with pytest.raises(WebhookVerificationError):
+        Webhook("whsec_" + base64.b64encode(bytes(range(1, 33))).decode()).verify(BODY, headers)
 
 
 @pytest.mark.parametrize("header", ["webhook-id", "webhook-timestamp"])
@@ -56,7 +69,7 @@ def test_a_secret_that_is_none_is_refused_without_being_shown(secret: str) -> No
         assert not SchemaValidator(SECRETS_SCHEMA).is_valid({"signing_secret": secret})
         return
     with pytest.raises(PluginConfigError) as caught:
-        signed_headers(secret, message_id="msg_1", timestamp=0, body=b"")
+        signed_headers([secret], message_id="msg_1", timestamp=0, body=b"")
 
     assert str(caught.value).startswith("The signing secret must be whsec_ followed by base64")
     assert caught.value.__cause__ is None
