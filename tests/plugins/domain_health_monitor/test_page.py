@@ -76,7 +76,7 @@ def test_two_tenants_never_mix(
 
     for one, state, changes in ((tenant, "unhealthy", 1), (other_tenant, "healthy", 0)):
         with tenant_scope(one.pk, slug=one.slug, actor=system_actor("tests")):
-            assert list(WatchedDomain.objects.values_list("host", "status")) == [(f"{one.slug}.test", status)]
+            assert list(WatchedDomain.objects.values_list("host", "status")) == [(f"{one.slug}.test", state)]
             assert [verdict.target for verdict in HealthVerdict.objects.filter(plugin=ID)] == [
                 f"{one.slug}.test"
             ]
