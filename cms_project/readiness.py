@@ -17,6 +17,7 @@ from django.db.migrations.loader import MigrationLoader
 from cms_project.worker_progress import PROGRESS_KEY
 from core.api.health import Probe, broker_answers, database_answers
 from plugin_host.deliveries.selectors import late_deliveries
+from plugin_host.dispatch.hook_runner import hook_runner
 from plugin_host.loading.app_config import PluginAppConfig
 
 # The sweep finds late work every other second, and a lease runs out after half a minute.
@@ -65,6 +66,15 @@ def worker_takes_messages() -> str | None:
     return f"no worker has taken a message for {silent:.0f} seconds" if silent > SILENT_SECONDS else None
 
 
+def hooks_can_run() -> str | None:
+    """Return how much of this process is held by hooks that do not end, or None; nothing but a restart frees it."""
+    if not hook_runner.is_worn_out:
+        return None
+    stats = hook_runner.stats
+    stuck = stats.threads_stuck + stats.tasks_stuck + stats.loops_stuck
+    return f"{stuck} hooks of this process do not end: restart it"
+
+
 @cache
 def _host_migrations() -> frozenset[tuple[str, str]]:
     plugins = {config.label for config in apps.get_app_configs() if isinstance(config, PluginAppConfig)}
@@ -79,5 +89,6 @@ PROBES: Final[Mapping[str, Probe]] = MappingProxyType(
         "migrations": migrations_are_applied,
         "worker": worker_takes_messages,
         "deliveries": deliveries_are_made,
+        "hooks": hooks_can_run,
     }
 )

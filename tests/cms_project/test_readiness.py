@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,10 +18,13 @@ from cms_project.worker_progress import PROGRESS_KEY
 from core.ids import uuid7
 from core.platform_work import PlatformWork
 from core.scope import platform_scope, tenant_scope
+from plugin_host.dispatch.hook_runner import hook_runner
 from plugin_host.models import Delivery, PluginSettings, PluginState
+from plugin_host.runner import Handler
 from plugin_host.testing.host import make_tenant
 from tenants.models import Tenant, TenantStatus
 from tests.plugin_host.deliveries.conftest import MakeDelivery, make_delivery, no_open_work
+from tests.plugin_host.deliveries.dispatching import wait_until
 
 __all__ = ["make_delivery", "no_open_work"]
 
@@ -55,7 +59,7 @@ def test_all_parts_are_named(progress: redis.Redis) -> None:
 
     answer = Client(headers={"host": "platform.test"}).get("/readyz")
 
-    parts = ("database", "broker", "migrations", "worker", "deliveries")
+    parts = ("database", "broker", "migrations", "worker", "deliveries", "hooks")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "parts": dict.fromkeys(parts, "ok")})
 
 
@@ -122,3 +126,26 @@ def test_a_migration_that_is_missing_is_seen() -> None:
                 "UPDATE django_migrations SET name = '0001_initial' WHERE app = 'core' AND name = 'not_yet'"
             )
     assert part("migrations") == (200, "ok")
+
+
+def test_hooks_that_do_not_end_are_seen_until_they_do() -> None:
+    go_on = threading.Event()
+    handler = Handler(
+        plugin_id="hanging",
+        hook="dvp_before_content_delete",
+        key="dvp_before_content_delete",
+        call=go_on.wait,
+        is_async=False,
+        time_limit_seconds=0.01,
+        priority=100,
+        load_order=0,
+        fail_open=False,
+    )
+    try:
+        for _ in range(8):
+            hook_runner.execute(handler, ())
+        assert part("hooks") == (503, "down")
+    finally:
+        go_on.set()
+    wait_until(lambda: not hook_runner.is_worn_out)
+    assert part("hooks") == (200, "ok")
