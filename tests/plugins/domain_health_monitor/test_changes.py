@@ -24,9 +24,9 @@ from plugin_host.testing.host import DeliverAll, PluginEnabled
 from plugin_host.testing.schedule import run_due
 from tenants.models import Tenant
 from tenants.services.directory import add_domain, remove_domain
+from tests.mailbox import Mailbox
 
 from .conftest import Internet
-from .mailbox import Mailbox
 from .sites import SECURE_HEADERS, Behaviour, answering
 
 ID = "domain-health-monitor"
@@ -209,7 +209,7 @@ def test_other_plugins_checks_are_not_recorded(
 ) -> None:
     plugin_enabled(ID, watch.tenant)
     secret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-    config = {"urls": ["http://127.0.0.1:9/nobody"]}
+    config = {"endpoints": [{"name": "crm", "url": "http://127.0.0.1:9/nobody"}]}
     plugin_enabled("webhooks", watch.tenant, config=config, secrets={"signing_secret": secret})
     run_due(watch.tenant)
 

@@ -26,11 +26,18 @@ class Mail:
 
 
 class Mailbox:
-    """The server; `refuse_with` is what it says to recipients, empty for yes."""
+    """The server; `refuse_with` is what it says to recipients, empty for yes.
+
+    `answers` has other answers, by command: `{"AUTH": "535 no"}`. It asks nobody to sign in, but lets those who want to
+    try. With `hangs` it says nothing at all.
+    """
 
     def __init__(self) -> None:
         self.mails: list[Mail] = []
         self.refuse_with = ""
+        self.answers: dict[str, str] = {}
+        self.hangs = False
+        self._over = threading.Event()
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.port: int = self._server.server_address[1]
@@ -40,6 +47,7 @@ class Mailbox:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._over.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -48,11 +56,19 @@ class Mailbox:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
+                if mailbox.hangs:
+                    mailbox._over.wait(60)
+                    return
                 self._say("220 here")
                 recipients: list[str] = []
                 for line in self.rfile:
                     command = line.decode("ascii").strip()
+                    if (answer := mailbox.answers.get(command[:4].upper())) is not None:
+                        self._say(answer)
+                        continue
                     match command[:4].upper():
+                        case "EHLO":
+                            self._say("250-here\r\n250 AUTH PLAIN")
                         case "RCPT" if mailbox.refuse_with:
                             self._say(mailbox.refuse_with)
                         case "RCPT":
