@@ -255,7 +255,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["core.api.parsers.StrictJSONParser"],
     "EXCEPTION_HANDLER": "core.api.problems.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "plugin_host.openapi.PluginSchema",
     "DEFAULT_THROTTLE_CLASSES": ["tenants.throttling.CallerRateThrottle"],
     "DEFAULT_THROTTLE_RATES": {
         "caller": env.str("RATE_CALLER", default="600/min"),
@@ -273,10 +273,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v1",
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "plugin_host.openapi.tag_plugin_routes",
-    ],
+    # Enums stay where they are used: names made for them would change with the plugins that are installed.
+    "POSTPROCESSING_HOOKS": ["plugin_host.openapi.tag_plugin_routes"],
 }
 
 # ── Logs ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -169,7 +169,10 @@ class SecretForm(forms.Form):
         """Offer one more secret, with a name that people choose."""
         part: Schema = next(iter(self.patterns.values()))
         title = str(part.get("title") or "Another secret")
-        self.fields[NEW_NAME] = forms.CharField(required=False, label=f"{title}: name", max_length=200)
+        blank = forms.TextInput({"class": "secret-input", "autocomplete": "off", "spellcheck": "false"})
+        self.fields[NEW_NAME] = forms.CharField(
+            required=False, label=f"{title}: name", max_length=200, widget=blank
+        )
         self.fields[NEW_VALUE] = SecretField(part=part, needed=False, status=None, label=f"{title}: value")
 
     def _part_of(self, key: str) -> Schema | None:
