@@ -42,6 +42,7 @@ OF_PLUGINS: Final = ("/api/v1/admin/plugins/<plugin_id>/secrets/",)
 # What else a plugin needs before it can be switched on.
 PLUGINS: Final[Mapping[str, tuple[dict[str, Any], dict[str, str]]]] = {
     "ahrefs-integration": ({"target": "example.com"}, {"api_key": "key-of-nobody-at-ahrefs"}),
+    "email-digest": ({"recipients": ["ann@example.org"]}, {}),
     "gsc-integration": ({"property": "sc-domain:example.com"}, {"service_account_key": "{}"}),
     "s3-static-deployer": (
         {"bucket": "no-bucket-of-anybody"},
