@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from plugin_host.errors import AuthFailed
@@ -76,3 +76,22 @@ def result(status: HealthStatus, message: str, took_ms: float | None = None) -> 
         response_time_ms=took_ms,
     )
     return HealthCheckResult(domain=ACCESS.target, overall_status=status, details=[detail])
+
+
+def with_last_run(access: HealthCheckResult, state: object, *, site: str) -> HealthCheckResult:
+    """Return what was found, worse where the last run of the task has failed.
+
+    Args:
+        state: What the task has kept of its last run.
+    """
+    if not isinstance(state, Mapping) or state.get("property") != site or state.get("kind") != "failed":
+        return access
+    failed = HealthCheckDetail(
+        check_id=ACCESS.check_id,
+        status=HealthStatus.DEGRADED,
+        severity=HealthSeverity.WARNING,
+        message=f"The last run failed: {state.get('message', '')}",
+    )
+    return HealthCheckResult(
+        domain=access.domain, overall_status=HealthStatus.DEGRADED, details=[failed, *access.details]
+    )

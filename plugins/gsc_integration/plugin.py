@@ -18,9 +18,9 @@ from plugin_host.hookspec import HealthMonitorHooks, PluginLifecycleHooks, Sched
 
 from .client import SearchConsole, Tokens
 from .config import CONFIG_SCHEMA, SECRETS_SCHEMA, GSCConfig
-from .health import ACCESS, check_access
+from .health import ACCESS, check_access, with_last_run
 from .key import read_key
-from .syncing import sync
+from .syncing import STATE_KEY, sync
 
 FETCH: Final = "gsc-integration.fetch"
 TIMEOUT_SECONDS: Final = 900
@@ -106,7 +106,8 @@ class GSCIntegration(Plugin, ScheduledTaskHooks, HealthMonitorHooks, PluginLifec
         config = GSCConfig.from_dict(self.get_config(ctx.tenant_id))
         secrets = self.get_secrets(ctx.tenant_id)
         key = read_key(secrets.require("service_account_key"))
-        return await check_access(self._console(secrets), config.site, key.email)
+        access = await check_access(self._console(secrets), config.site, key.email)
+        return with_last_run(access, await runtime.store.aget(STATE_KEY), site=config.site)
 
     async def check_config(self, config: dict[str, Any], secrets: Secrets) -> HealthCheckResult:
         """Sign in with the key, and look whether the property is among those that the account may see."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -183,6 +183,24 @@ def test_a_key_that_is_not_taken_any_more_is_said(
     with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
         verdict = HealthVerdict.objects.get(plugin="gsc-integration")
     assert (verdict.status, verdict.trouble) == ("unhealthy", "auth_failed")
+
+
+def test_a_failed_run_degrades_the_health_until_one_succeeds(tenant: Tenant, connected: Google) -> None:
+    def verdict() -> tuple[str, str]:
+        run_due(tenant, now=datetime.now(UTC) + timedelta(hours=verdicts.pop()))
+        with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+            found = HealthVerdict.objects.get(plugin="gsc-integration")
+        return found.status, found.message
+
+    verdicts = [4, 2, 0]
+    assert verdict()[0] == "healthy"
+    connected.fault("query", refusal(404, "notFound"))
+    run_task(tenant, FETCH)
+    status, message = verdict()
+    assert status == "degraded"
+    assert "The last run failed: Search Console does not know the property" in message
+    run_task(tenant, FETCH)
+    assert verdict()[0] == "healthy"
 
 
 def test_another_accounts_signature_is_refused(
