@@ -192,7 +192,7 @@ def test_a_failed_run_degrades_the_health_until_one_succeeds(tenant: Tenant, con
             found = HealthVerdict.objects.get(plugin="gsc-integration")
         return found.status, found.message
 
-    verdicts = [4, 2, 0]
+    verdicts = [6, 4, 2]
     assert verdict()[0] == "healthy"
     connected.fault("query", refusal(404, "notFound"))
     run_task(tenant, FETCH)
