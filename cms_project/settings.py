@@ -50,7 +50,7 @@ DELIVERY_SLOTS = env.int("DELIVERY_SLOTS", default=32)
 DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", default=25)
 # How many scheduled tasks and health checks one worker process runs beside each other.
 SEO_METRICS_DAYS = env.int("SEO_METRICS_DAYS", default=480)
-SCHEDULE_SLOTS = env.int("SCHEDULE_SLOTS", default=8)
+SCHEDULE_SLOTS = env.int("SCHEDULE_SLOTS", default=16)
 
 # From how many runs in a row on the breaker pauses a plugin for a tenant (0: never), and for how long.
 BREAKER_FAILURES = env.int("BREAKER_FAILURES", default=5)

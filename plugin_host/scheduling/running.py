@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
 
@@ -33,8 +34,9 @@ from plugin_host.state import TenantPlugin, tenant_plugins
 
 logger = get_logger(__name__)
 
-# Of their own, so that tasks which take minutes hold up neither deliveries nor requests.
-HOOK_THREADS: Final = 8
+# Of their own, so that tasks which take minutes hold up neither deliveries nor requests; one for each slot, so that
+# what a process has claimed never waits for a thread.
+HOOK_THREADS: Final[int] = settings.SCHEDULE_SLOTS
 _PREPARING_THREADS: Final = 3
 _PAUSE_AFTER_FAILURE_SECONDS: Final = 2.0
 # Somebody has to mend the plugin first, or the release that brings it is on its way.
@@ -47,7 +49,7 @@ schedule_runner: Final = HookRunner(
     before_call=refuse_in_transaction,
     after_run=tidy_connections,
     after_abandoned=connections.close_all,
-    max_stuck=HOOK_THREADS // 2,
+    max_stuck=max(1, HOOK_THREADS // 2),
 )
 _threads = ThreadPoolExecutor(_PREPARING_THREADS, thread_name_prefix="schedule")
 

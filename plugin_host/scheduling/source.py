@@ -26,7 +26,7 @@ from plugin_host.worker.source import ClaimRequest, Lease
 
 logger = get_logger(__name__)
 
-# Tasks may take hours; so many slots are left to checks, and to asking what there is to schedule.
+# Tasks may take hours; a quarter of the slots, and these at least, is left to checks and to asking what to schedule.
 _KEPT_FROM_TASKS: Final = 2
 
 
@@ -40,7 +40,7 @@ class ScheduleSource:
     name = "scheduled runs"
 
     def __init__(self, slots: int) -> None:
-        self._most_tasks = max(1, slots - _KEPT_FROM_TASKS)
+        self._most_tasks = max(1, slots - max(_KEPT_FROM_TASKS, slots // 4))
         self._running: Counter[str] = Counter()
         self._has_looked = False
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from core.scope import current_actor, require_tenant
@@ -19,6 +20,7 @@ from plugin_host.models.schedule import ScheduledAttempt, ScheduledItem, Schedul
 from plugin_host.runtime import aonce, aprogress
 from plugin_host.scheduling.claiming import ClaimedRun
 from plugin_host.scheduling.finishing import RunResult
+from plugin_host.scheduling.running import schedule_runner
 from plugin_host.scheduling.services import switch_item
 from plugin_host.scheduling.source import ScheduleSource
 from plugin_host.services import save_config, set_secret
@@ -389,3 +391,12 @@ def test_a_dispatcher_runs_what_is_due_beside_each_other_and_gives_back_what_doe
     slow = ScheduledRun.objects.get(item__item_id="worker.slow")
     assert (slow.status, slow.attempt, slow.failures) == ("pending", 1, 0)
     assert ScheduledAttempt.objects.get(run=slow).outcome == "released"
+
+
+def test_what_a_process_has_claimed_finds_a_thread() -> None:
+    assert schedule_runner._size == settings.SCHEDULE_SLOTS
+
+
+@pytest.mark.parametrize(("slots", "tasks"), [(1, 1), (8, 6), (16, 12), (32, 24)])
+def test_tasks_leave_a_quarter_of_the_slots_to_checks(slots: int, tasks: int) -> None:
+    assert ScheduleSource(slots)._most_tasks == tasks
