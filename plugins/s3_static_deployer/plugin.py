@@ -18,7 +18,12 @@ from plugin_host.hooks.scheduled_tasks import (
     TaskResult,
     TaskSchedule,
 )
-from plugin_host.hookspec import ContentLifecycleHooks, HealthMonitorHooks, ScheduledTaskHooks
+from plugin_host.hookspec import (
+    ContentLifecycleHooks,
+    HealthMonitorHooks,
+    PluginLifecycleHooks,
+    ScheduledTaskHooks,
+)
 from plugin_host.runtime import progress, request_run, store
 
 from .config import CONFIG_SCHEMA, SECRETS_SCHEMA, DeployerConfig
@@ -33,7 +38,9 @@ DEPLOY_ALL: Final = "s3-static-deployer.deploy-all"
 LAST_DEPLOYMENT: Final = "last-deployment"
 
 
-class S3StaticDeployerPlugin(Plugin, ContentLifecycleHooks, ScheduledTaskHooks, HealthMonitorHooks):
+class S3StaticDeployerPlugin(
+    Plugin, ContentLifecycleHooks, ScheduledTaskHooks, HealthMonitorHooks, PluginLifecycleHooks
+):
     """Keeps a copy of a tenant's site in an S3 bucket."""
 
     name = "s3-static-deployer"
@@ -109,6 +116,13 @@ class S3StaticDeployerPlugin(Plugin, ContentLifecycleHooks, ScheduledTaskHooks, 
         metadata: dict[str, Any] | None = None,
     ) -> None:
         self._renew(ctx, content_id, content, metadata or {})
+
+    def dvp_plugin_enabled(self, ctx: HookContext, metadata: dict[str, Any]) -> None:
+        # What was published before is to be there too. Where the task is not known yet, this is tried again.
+        request_run(DEPLOY_ALL)
+
+    def dvp_config_changed(self, ctx: HookContext, metadata: dict[str, Any]) -> None:
+        request_run(DEPLOY_ALL)
 
     def dvp_register_scheduled_tasks(self, ctx: HookContext) -> list[ScheduledTaskDefinition]:
         hour = self._config(ctx).deploy_hour

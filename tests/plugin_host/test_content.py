@@ -119,8 +119,9 @@ def stories(posts: Collection) -> Collection:
 
 
 def test_the_files_of_the_site_are_what_visitors_get(stories: Collection, run: PluginRun) -> None:
+    ids = {}
     for title in ("First", "Second"):
-        content.publish(content.create("stories", {"title": title})["content_id"])
+        ids[title] = content.publish(content.create("stories", {"title": title})["content_id"])["content_id"]
     content.create("stories", {"title": "Draft"})
     slug = require_tenant().tenant_slug
     visitor = Client(headers={"host": f"{slug}.test"})
@@ -140,6 +141,8 @@ def test_the_files_of_the_site_are_what_visitors_get(stories: Collection, run: P
     assert b"--accent" in content.site_file("/static/site/site.css").body
     assert content.feed() == content.site_file("/feed.xml").body
     assert [file.path for file in content.sitemap()] == ["/sitemap.xml"]
+    assert str(content.site_file("/stories/first").record_id) == ids["First"]
+    assert content.site_file("/stories").record_id is None
 
 
 async def test_files_of_the_site_in_async_code(stories: Collection, run: PluginRun) -> None:

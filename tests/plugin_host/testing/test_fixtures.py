@@ -25,7 +25,7 @@ from plugin_host.registry import PluginRegistry
 from plugin_host.runtime import store
 from plugin_host.testing import host
 from plugin_host.testing.clock import Clock
-from plugin_host.testing.peer import HttpPeer, PeerAnswer
+from plugin_host.testing.peer import HttpPeer, PeerAnswer, PeerRequest
 from plugin_host.testing.types import ClientFor, DeliverAll, MakeContent, PluginEnabled, PluginScope, RunHook
 from tenants.models import Tenant
 from tests.servers import PROJECT
@@ -246,3 +246,22 @@ def test_the_peer_answers_everything_alike_when_told(http_peer: HttpPeer) -> Non
 
     assert refused == [503, 503]
     assert [httpx.get(http_peer.url(path)).status_code for path in ("/a", "/b")] == [200, 204]
+
+
+def test_a_function_answers_what_the_peer_was_not_told(http_peer: HttpPeer) -> None:
+    kept: dict[str, bytes] = {}
+
+    def answer(request: PeerRequest) -> PeerAnswer | None:
+        if request.method == "PUT":
+            kept[request.path] = request.body
+            return PeerAnswer(status=201)
+        return PeerAnswer(body=kept[request.path]) if request.path in kept else None
+
+    http_peer.answer_by(answer)
+    http_peer.answer("/told", 418)
+
+    statuses = [httpx.put(http_peer.url(path), content=b"tea").status_code for path in ("/a", "/told")]
+    found = [httpx.get(http_peer.url(path)) for path in ("/a", "/b")]
+
+    assert statuses == [201, 418]
+    assert [(one.status_code, one.content) for one in found] == [(200, b"tea"), (204, b"")]

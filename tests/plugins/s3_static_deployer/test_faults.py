@@ -26,7 +26,7 @@ def _little_patience() -> Iterator[None]:
 
 
 def run_of(runs: list[DeliveryRun]) -> DeliveryRun:
-    (run,) = [run for run in runs if run.plugin == PLUGIN]
+    (run,) = [run for run in runs if run.plugin == PLUGIN and run.hook.startswith("dvp_content_")]
     return run
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
+from django.db import connections
+from django.db.models import Q
 
 from core.actors import system_actor
 from core.scope import tenant_scope
@@ -19,9 +23,11 @@ from plugin_host.testing import (
     MakeContent,
     PluginEnabled,
     PluginScope,
+    RunHook,
     RunTask,
     Tenant,
 )
+from s3_static_deployer.models import SiteObject
 from tests.plugins.s3_static_deployer.conftest import KEYS
 from tests.plugins.s3_static_deployer.local_aws import LocalAws
 
@@ -41,11 +47,11 @@ type Site = Callable[[], dict[str, bytes]]
 
 
 def own(runs: list[DeliveryRun]) -> list[tuple[str, str]]:
-    return [(run.ended, run.error) for run in runs if run.plugin == PLUGIN]
+    return [(run.ended, run.error) for run in own_runs(runs)]
 
 
 def own_runs(runs: list[DeliveryRun]) -> list[DeliveryRun]:
-    return [run for run in runs if run.plugin == PLUGIN]
+    return [run for run in runs if run.plugin == PLUGIN and run.hook.startswith("dvp_content_")]
 
 
 @pytest.fixture
@@ -298,3 +304,28 @@ def test_content_without_pages_is_none_of_its_business(
 
     assert own(deliver_all(tenant)) == []
     assert aws.seen == []
+
+
+def test_many_deliveries_at_once_leave_the_site_as_it_is(
+    tenant: Tenant,
+    aws: LocalAws,
+    bucket: str,
+    make_content: MakeContent,
+    run_hook: RunHook,
+    site: Site,
+    plugin_scope: PluginScope,
+) -> None:
+    pages = [make_content(title=f"Tea {number}", body="Water") for number in range(8)]
+
+    def deliver(page: dict[str, Any]) -> None:
+        try:
+            run_hook(PLUGIN, "dvp_content_published", page["content_id"], page, {"attempt": 1})
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(pages)) as pool:
+        list(pool.map(deliver, pages))
+
+    assert aws.bodies(bucket) == site()
+    with plugin_scope(PLUGIN, tenant):
+        assert not SiteObject.objects.filter(Q(is_stale=True) | Q(is_sure=False)).exists()
