@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import closing
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
@@ -172,24 +173,24 @@ class S3StaticDeployerPlugin(
         from .client import cloudfront_client, s3_client
 
         wanted = DeployerConfig.from_dict(config)
-        bucket = Bucket(s3_client(secrets, region=wanted.region, connections=2), wanted)
-        details = [
-            tried("bucket", "The bucket is there, and the keys are good.", bucket.look),
-            tried(
-                "permissions",
-                "The keys may store and delete objects.",
-                lambda: bucket.try_out(f".tenantry-check-{uuid4().hex}"),
-            ),
-        ]
-        if wanted.distribution_id:
-            client = cloudfront_client(secrets)
-            details.append(
+        with closing(Bucket(s3_client(secrets, region=wanted.region, connections=2), wanted)) as bucket:
+            details = [
+                tried("bucket", "The bucket is there, and the keys are good.", bucket.look),
                 tried(
-                    "distribution",
-                    "The distribution is there.",
-                    lambda: look_at_distribution(client, wanted.distribution_id),
+                    "permissions",
+                    "The keys may store and delete objects.",
+                    lambda: bucket.try_out(f".tenantry-check-{uuid4().hex}"),
+                ),
+            ]
+        if wanted.distribution_id:
+            with closing(cloudfront_client(secrets)) as client:
+                details.append(
+                    tried(
+                        "distribution",
+                        "The distribution is there.",
+                        lambda: look_at_distribution(client, wanted.distribution_id),
+                    )
                 )
-            )
         return summed_up(details, "")
 
     def _renew(
@@ -201,11 +202,12 @@ class S3StaticDeployerPlugin(
         # A later attempt may follow one that died before it could note what it had stored.
         deployment = Deployment(config, self._own_bucket(ctx), is_careful=metadata.get("attempt", 1) > 1)
         deployment.renew_record(content_id, path=content["path"], collection=content["collection"])
-        self._ask_for_catching_up(config)
+        if config.distribution_id or deployment.ledger.stale_paths():
+            self._ask_for_catching_up(config)
         self.logger.info("Deployed %s", content["path"], extra=deployment.tally.as_data())
 
     def _ask_for_catching_up(self, config: DeployerConfig) -> None:
-        """Have CloudFront told of many changes at once."""
+        """Have CloudFront told of many changes at once, and done what was left."""
         try:
             request_run(CATCH_UP, after_seconds=config.invalidation_wait_seconds)
         except NotReady:
