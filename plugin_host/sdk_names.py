@@ -80,6 +80,10 @@ _MODULES: Final[Mapping[str, Sequence[str]]] = {
     "core.logging": ("get_logger",),
 }
 
+_TEST_KIT: Final = "plugin_host.testing"
+# What the kit does for all tests, asked or not.
+_KIT_ITSELF: Final = {"database", "no_scope_left_over"}
+
 # Members that stand beside the public ones and are for the host alone.
 _THE_HOSTS_OWN: Final = {"plugin_host.context.PluginContext.close"}
 
@@ -103,7 +107,15 @@ def sdk_names() -> list[str]:
         for name in names:
             found += _lines(f"{module}.{name}", getattr(importlib.import_module(module), name))
     found += [f"PLUGIN_META.{key}" for key in METADATA_KEYS]
+    found += [f"{_TEST_KIT} fixture {name}" for name in fixture_names()]
     return list(dict.fromkeys(found))
+
+
+def fixture_names() -> list[str]:
+    """Return the fixtures that plugins' tests may use; needs pytest."""
+    kit = vars(importlib.import_module(_TEST_KIT))
+    fixtures = (name for name, value in kit.items() if type(value).__name__ == "FixtureFunctionDefinition")
+    return sorted(name for name in fixtures if not name.startswith("_") and name not in _KIT_ITSELF)
 
 
 def breaks(committed: Sequence[str], today: Sequence[str]) -> list[str]:

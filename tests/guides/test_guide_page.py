@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import plugin_host.testing
 from plugin_host.hooks.scheduled_tasks import TaskExecutionContext
 from plugin_host.hookspec import HOOKS, PROTOCOLS
+from plugin_host.sdk_names import fixture_names
 from tests.guides.workplace import Workplace, listings, workplace
 from tests.servers import PROJECT
 
@@ -98,12 +98,7 @@ def test_the_table_of_fixtures_is_the_testing_modules() -> None:
         for name in re.findall(r"`(\w+)`", row)
     }
 
-    fixtures = {
-        name
-        for name, value in vars(plugin_host.testing).items()
-        if type(value).__name__ == "FixtureFunctionDefinition" and not name.startswith("_")
-    }
-    assert named == fixtures - {"database", "no_scope_left_over"}
+    assert named == set(fixture_names())
 
 
 def test_attributes_of_a_run_are_the_classes() -> None:

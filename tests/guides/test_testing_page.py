@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-import plugin_host.testing
+from plugin_host.sdk_names import fixture_names
 from plugin_host.testing import HttpPeer
 from plugin_host.testing.contract import Example, suite
 from plugin_host.testing.contract.example import example_of
@@ -64,10 +64,4 @@ def test_every_fixture_is_in_the_table(request: pytest.FixtureRequest) -> None:
 
     for name in listed:
         assert request.getfixturevalue(name) is not None
-    own = {name for name, value in vars(plugin_host.testing).items() if _is_fixture(value)}
-    # What surrounds every test by itself is no fixture to ask for.
-    assert own - {"database", "no_scope_left_over", "_plugin_under_test"} - {"make_tenant"} <= set(listed)
-
-
-def _is_fixture(value: object) -> bool:
-    return type(value).__name__ == "FixtureFunctionDefinition"
+    assert {*fixture_names()} - {"make_tenant"} <= set(listed)
