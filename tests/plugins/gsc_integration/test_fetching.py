@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +14,14 @@ from core.scope import tenant_scope
 from gsc_integration import plugin as plugin_module
 from gsc_integration.models import PageDay, QueryDay, SearchDay
 from gsc_integration.syncing import google_today
+from plugin_host.base import Plugin
+from plugin_host.context import HookContext
+from plugin_host.errors import PluginError
+from plugin_host.hooks.seo_metrics import SEOMetricsPayload
+from plugin_host.hookspec import SEOMetricsHooks
 from plugin_host.models import ScheduledItem, SEOMetrics, SEOPattern
+from plugin_host.registry import PluginRegistry, loaded_plugins
+from plugin_host.state import forget_tenant_plugins
 from plugin_host.testing import MakeContent
 from plugin_host.testing.host import DeliverAll, plugin_scope
 from plugin_host.testing.schedule import TaskRun, learn_definitions, run_due, run_task
@@ -143,6 +151,41 @@ def test_a_fall_is_found_and_belongs_to_the_record(
         falls = SEOPattern.objects.filter(name="falling_clicks").exclude(subject="")
         (fall,) = falls
         assert str(fall.record_id) == tea["content_id"]
+
+
+class Refuser(Plugin, SEOMetricsHooks):
+    """Another plugin, which wants no metrics."""
+
+    name = "refuser"
+    version = "1.0.0"
+
+    def dvp_seo_metrics_received(self, ctx: HookContext, payload: SEOMetricsPayload) -> SEOMetricsPayload:
+        raise PluginError("These are not wanted.")
+
+
+@pytest.fixture
+def refuser() -> Iterator[None]:
+    PluginRegistry().register(Refuser())
+    loaded_plugins().switch_here("refuser", on=True)
+    forget_tenant_plugins()
+    yield
+    PluginRegistry().unregister("refuser")
+    forget_tenant_plugins()
+
+
+def test_metrics_that_another_plugin_refuses_are_stored_here_and_not_fed_in_again(
+    tenant: Tenant, connect: Connect, google: Google, account: Account, site: str, last: date, refuser: None
+) -> None:
+    google.fill(site, last, 30, pages_of(tenant, tea=5))
+    connect(tenant, account, site)
+
+    first, second = fetched(tenant), fetched(tenant)
+
+    assert (first.ended, first.data["days"], first.data["fed"]) == ("done", 18, [])
+    assert first.data["refused"] == "These are not wanted."
+    assert "refused" not in second.data
+    assert rows_of_metrics(tenant) == []
+    assert len(rows(tenant, SearchDay)) == 18
 
 
 def test_days_without_figures_are_known_to_have_none(

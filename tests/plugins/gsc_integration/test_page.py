@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import date
@@ -173,6 +174,29 @@ def test_trying_says_which_properties_there_are(
     assert found["status"] == "unhealthy"
     assert said in found["message"]
     assert account.email in found["message"]
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("{no json}", "The service account's key is no JSON. Make a key of type JSON"),
+        ('{"type": "authorized_user"}', "its type must be service_account, not authorized_user"),
+        ('{"type": "service_account"}', "has no client_email and no private_key"),
+    ],
+    ids=["no-json", "another-type", "empty"],
+)
+def test_trying_says_what_is_wrong_with_a_key(
+    tenant: Tenant, admin_client: Client, google: Google, site: str, key: str, said: str
+) -> None:
+    saved = admin_client.post(f"{SETTINGS}secrets/", {"service_account_key": key}, follow=True)
+    assert saved.status_code == 200
+
+    tried = admin_client.post(
+        f"{SETTINGS}config/", {"config": json.dumps({"property": site}), "do": "try"}
+    ).text
+
+    assert said in html.unescape(tried)
+    assert google.requests == []
 
 
 def test_a_failed_run_stands_on_the_page(
