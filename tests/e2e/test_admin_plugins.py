@@ -24,8 +24,9 @@ def test_an_owner_configures_a_plugin_and_switches_it_on(
     expect(page.get_by_text("/secrets/signing_secret")).to_be_visible()
 
     page.get_by_role("link", name="Configuration").click()
-    page.get_by_role("button", name="Add item").click()
-    address = page.locator('input[name="rjf§urls§0"]')
+    page.get_by_role("button", name="Add item").first.click()
+    page.locator('input[name="rjf§endpoints§0§name"]').fill("crm")
+    address = page.locator('input[name="rjf§endpoints§0§url"]')
     address.fill("no address")
     page.get_by_role("button", name="Save configuration").click()
     expect(page.locator(".json-form .rjf-error-text").first).to_be_visible()
