@@ -127,7 +127,7 @@ class NetlifyDeployer(
                 schedule=every_ten_minutes,
                 description="Starts a deployment where changes have waited long enough, and follows those under way.",
                 max_retries=0,
-                timeout_seconds=120,
+                timeout_seconds=300,
             ),
             ScheduledTaskDefinition(
                 task_id=DEPLOY_NOW,

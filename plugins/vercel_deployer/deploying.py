@@ -29,6 +29,7 @@ FIRST_WAIT_SECONDS: Final = 15.0
 LONGEST_WAIT_SECONDS: Final = 900.0
 # Somebody has to do something first; saving the settings or the secrets tries at once.
 REFUSED_WAIT_SECONDS: Final = 3600.0
+_LONGEST_REQUEST_SECONDS: Final = 3600.0
 # Two clocks never agree quite.
 _SLACK: Final = timedelta(seconds=5)
 
@@ -52,7 +53,8 @@ class Step:
         return {"started": self.started, "ended": self.ended, "looks_again_in": self.looks_again_in}
 
     def look_again(self, seconds: float) -> None:
-        """Have another run at the latest then."""
+        """Have another run at the latest then; it is asked for an hour ahead at most, and asks again."""
+        seconds = min(seconds, _LONGEST_REQUEST_SECONDS)
         self.looks_again_in = seconds if self.looks_again_in is None else min(self.looks_again_in, seconds)
 
 

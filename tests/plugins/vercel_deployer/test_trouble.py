@@ -81,6 +81,22 @@ def test_a_limit_is_waited_for_until_it_is_reset(
     assert [one.state for one in kept()] == ["ready"]
 
 
+def test_a_limit_for_hours_is_waited_for_too(
+    vercel: VercelPeer, by_hook: Project, publish: Publish, runs: Runs, kept: Kept, clock: Clock
+) -> None:
+    publish()
+    vercel.fail(status(429, X_RateLimit_Reset=str(int(time.time()) + 7200)))
+    runs()
+    clock.advance(minutes=90)
+    runs()
+    assert len(vercel.starts()) == 1
+
+    clock.advance(minutes=40)
+    runs(8)
+
+    assert [one.state for one in kept()] == ["ready"]
+
+
 @pytest.mark.parametrize("code", [401, 403])
 def test_a_refused_token_is_said_and_waits_for_another_one(
     tenant: Tenant,
