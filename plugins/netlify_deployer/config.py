@@ -100,14 +100,14 @@ SECRETS_SCHEMA: Final[Mapping[str, Any]] = {
                 "Needed for the method hook."
             ),
             "pattern": "^https://api\\.netlify\\.com/build_hooks/[A-Za-z0-9]+(\\?.*)?$",
-            "maxLength": 400,
+            "maxLength": 200,
         },
         "token": {
             "type": "string",
             "title": "Personal access token",
             "description": "Needed for the method api, and for following deploys to their end.",
             "pattern": "^[A-Za-z0-9._-]{8,}$",
-            "maxLength": 300,
+            "maxLength": 200,
         },
     },
     "additionalProperties": False,

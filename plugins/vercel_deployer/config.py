@@ -107,7 +107,7 @@ SECRETS_SCHEMA: Final[Mapping[str, Any]] = {
                 "Needed for the method hook."
             ),
             "pattern": "^https://api\\.vercel\\.com/v1/integrations/deploy/[A-Za-z0-9_-]+/[A-Za-z0-9_-]+(\\?.*)?$",
-            "maxLength": 400,
+            "maxLength": 200,
         },
         "token": {
             "type": "string",
@@ -116,7 +116,7 @@ SECRETS_SCHEMA: Final[Mapping[str, Any]] = {
                 "Needed for the method api. With a hook it is optional: with it deployments are followed to their end."
             ),
             "pattern": "^[A-Za-z0-9._-]{8,}$",
-            "maxLength": 300,
+            "maxLength": 200,
         },
     },
     "additionalProperties": False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 from uuid import uuid4
 
@@ -109,6 +110,10 @@ class VercelDeployer(
         history.note_change((metadata or {})["event_id"], event, content)
         request_run(DEPLOY, after_seconds=min(config.quiet_seconds, config.longest_wait_seconds))
 
+    def dvp_plugin_enabled(self, ctx: HookContext, metadata: dict[str, Any]) -> None:
+        # For what was asked for before the tasks were known: until they are, this is tried again.
+        request_run(DEPLOY)
+
     def dvp_config_changed(self, ctx: HookContext, metadata: dict[str, Any]) -> None:
         from . import history
 
@@ -215,7 +220,9 @@ def deploy_now(key: str) -> None:
 
     history.note_change(key, history.MANUAL)
     history.try_again_now()
-    request_run(DEPLOY)
+    # Switched on a moment ago; `dvp_plugin_enabled` asks for a run.
+    with suppress(NotReady):
+        request_run(DEPLOY)
 
 
 def _client(config: VercelConfig, secrets: Secrets) -> VercelClient:

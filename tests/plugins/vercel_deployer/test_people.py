@@ -85,6 +85,27 @@ def test_the_page_deploys_at_once(
     assert len(vercel.starts()) == 1
 
 
+def test_what_is_asked_for_right_after_switching_on_is_done(
+    tenant: Tenant,
+    admin_client: Client,
+    vercel: VercelPeer,
+    project: Project,
+    plugin_enabled: PluginEnabled,
+    deliver_all: DeliverAll,
+    run_due: RunDue,
+) -> None:
+    plugin_enabled("vercel-deployer", tenant, secrets={"deploy_hook": HOOK})
+
+    answer = admin_client.post(PAGE, follow=True)
+
+    assert "A deployment was asked for" in answer.text
+    deliver_all(tenant)
+    run_due()
+    deliver_all(tenant, waiting=True)
+    run_due(waiting=True)
+    assert len(vercel.starts()) == 1
+
+
 def test_an_error_is_shown_with_what_to_do(
     admin_client: Client, vercel: VercelPeer, by_hook: Project, publish: Publish, runs: Runs
 ) -> None:
