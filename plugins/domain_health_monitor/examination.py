@@ -78,7 +78,8 @@ async def examine(host: str, config: MonitorConfig) -> Examination:
     chain, details = secure
     return Examination(
         host=host,
-        details=(named, *details, findings.of_plain_http(plain, host)),
+        # Of findings that are equally bad the first one is shown; where all is well that is the answer.
+        details=(*details, named, findings.of_plain_http(plain, host)),
         response_time_ms=chain.took_ms,
         certificate_until=chain.certificate.not_after if chain.certificate is not None else None,
     )
@@ -107,7 +108,7 @@ async def _over_https(
     tls = findings.of_certificate(host, chain, reasons, config)
     if tls is not None and tls.status is HealthStatus.UNHEALTHY and failure is not None:
         return chain, [tls]  # the reason alone: that no page came follows from it
-    details = [*([tls] if tls is not None else []), *findings.of_answer(chain, config)]
+    details = [*findings.of_answer(chain, config), *([tls] if tls is not None else [])]
     if chain.failure is None:
         details += findings.of_headers(chain, config)
     return chain, details

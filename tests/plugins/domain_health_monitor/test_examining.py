@@ -28,13 +28,14 @@ async def test_a_good_domain_is_healthy_in_every_part(web: Internet) -> None:
     found = await web.look("shop.test")
 
     assert [(one.check_id.partition(".")[2], one.status.value) for one in found.details] == [
-        ("dns", "healthy"),
-        ("tls", "healthy"),
         ("https", "healthy"),
+        ("tls", "healthy"),
         ("headers", "healthy"),
+        ("dns", "healthy"),
         ("http", "healthy"),
     ]
     assert part(found, "tls")[1].startswith("TLSv1.3, certificate of Tests' Root, valid until")
+    assert found.message.startswith(f"{web.url('shop.test')} answers 200 in ")
     assert found.response_time_ms is not None
     assert found.certificate_until is not None
 
