@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connections
+from django.db.models import Q
 
 from core.actors import system_actor
 from core.scope import tenant_scope
@@ -18,6 +20,7 @@ from plugin_host.testing import DeliverAll, MakeContent, PluginEnabled, PluginSc
 from s3_static_deployer.bucket import Bucket, StoredFile
 from s3_static_deployer.client import s3_client
 from s3_static_deployer.config import DeployerConfig
+from s3_static_deployer.ledger import Ledger
 from s3_static_deployer.models import SiteObject
 from tests.plugins.s3_static_deployer.conftest import KEYS
 from tests.plugins.s3_static_deployer.local_aws import LocalAws, SeenRequest, aws_error
@@ -178,3 +181,25 @@ def test_large_files_are_sent_in_parts(aws: LocalAws) -> None:
     )
     assert stored["Metadata"] == {"tenantry-sha256": file.sha256}
     assert len(aws.puts(name)) == 2
+
+
+def test_what_a_dead_worker_has_left_is_done_by_another(
+    tenant: Tenant, aws: LocalAws, bucket: str, run_task: RunTask, plugin_scope: PluginScope
+) -> None:
+    run_task(DEPLOY_ALL)
+    key = "articles/tea-1/index.html"
+    with plugin_scope(PLUGIN, tenant):
+        ledger = Ledger(DeployerConfig.from_dict({"bucket": bucket}))
+        ledger.mark(["/articles/tea-1"])
+        assert len(ledger.take(["/articles/tea-1"])) == 1  # and here it dies, in the middle of storing
+    aws.s3.put_object(Bucket=bucket, Key=key, Body=b"half")
+
+    # As long as it may be at work it is left alone.
+    assert run_task(f"{PLUGIN}.catch-up").data["stored"] == 0
+    with plugin_scope(PLUGIN, tenant):
+        SiteObject.objects.update(worked_on_until=datetime.now(UTC) - timedelta(seconds=1))
+    assert run_task(f"{PLUGIN}.catch-up").data["stored"] == 1
+
+    assert aws.object(bucket, key)["Body"] != b"half"
+    with plugin_scope(PLUGIN, tenant):
+        assert not SiteObject.objects.filter(Q(is_stale=True) | Q(is_sure=False)).exists()
