@@ -12,6 +12,8 @@ Source, all below https://vercel.com/docs:
 - rest-api/projects/find-a-project-by-id-or-name: `GET /v9/projects/{idOrName}`;
 - rest-api, "Authentication" (bearer token, `teamId`) and "Rate limits" (`X-RateLimit-Limit`, `-Remaining`, `-Reset` in
   seconds since 1970); rest-api/errors: `{"error": {"code", "message", "limit": {"reset"}}}`.
+
+What a deployment's `meta` says of the hook that started it (`deployHookId`) is not in the documentation.
 """
 
 from __future__ import annotations
