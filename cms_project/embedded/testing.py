@@ -170,3 +170,7 @@ def _set_up_django() -> None:
     import django  # only now the environment is complete
 
     django.setup()
+    from django.urls import get_resolver  # reads the settings
+
+    # They are made once in a process, of the plugins that are there: before a test has others for a while.
+    _ = get_resolver().url_patterns
