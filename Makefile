@@ -41,7 +41,7 @@ run: install
 	@exec $(BIN)/python manage.py up --host "$(HOST)" --port "$(PORT)" $(ARGS)
 
 test: .venv/development
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS) $(TESTS)
+	$(BIN)/python -m pytest -n auto --dist loadscope --no-loadscope-reorder $(ARGS) $(TESTS)
 
 # Needs no server: these commands look at the code and the settings only.
 check docs: export TENANTRY_ENV_FILE = -

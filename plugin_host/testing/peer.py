@@ -110,7 +110,7 @@ class HttpPeer:
 
         class Handler(BaseHTTPRequestHandler):
             def handle_one(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                body = self._read_body()
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 answer = take(PeerRequest(method=self.command, path=self.path, headers=headers, body=body))
                 self.send_response(answer.status)
@@ -120,6 +120,18 @@ class HttpPeer:
                     self.send_header("content-length", str(len(answer.body)))
                 self.end_headers()
                 self.wfile.write(answer.body)
+
+            def _read_body(self) -> bytes:
+                """Read to the end: what is left unread makes the system cut the connection, answer or not."""
+                if self.headers.get("transfer-encoding", "").lower() != "chunked":
+                    return self.rfile.read(int(self.headers.get("content-length") or 0))
+                parts = []
+                while size := int(self.rfile.readline().partition(b";")[0], 16):
+                    parts.append(self.rfile.read(size))
+                    self.rfile.readline()
+                while self.rfile.readline().strip():
+                    pass  # trailers
+                return b"".join(parts)
 
             # The base class looks methods up by these names.
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = handle_one  # noqa: N815

@@ -23,7 +23,6 @@ from cms_project.environment import PROJECT, read_variables
 START_SECONDS = 120
 
 # One start serves all of them.
-pytestmark = pytest.mark.xdist_group("up")
 
 
 class Up:

@@ -110,6 +110,7 @@ async def test_a_body_that_cannot_be_sent_twice_is_not(peer: HttpPeer) -> None:
         answer = await client.put(peer.url("/x"), content=parts())  # type: ignore[arg-type]  # an async generator
 
     assert answer.status_code == 429
+    assert [request.body for request in peer.requests_to("/x")] == [b"a"]
 
 
 async def test_a_connection_that_is_never_made_ends_in_its_error() -> None:

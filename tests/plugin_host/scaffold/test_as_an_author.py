@@ -21,8 +21,6 @@ import pytest
 from tests.plugin_host.scaffold.plugins import write
 from tests.servers import PROJECT
 
-pytestmark = pytest.mark.xdist_group("author")
-
 NAMES = ("author-class", "author-function")
 PACKAGES = ("cms_project", "core", "tenants", "plugin_host", "plugins", "templates")
 FOREIGN_TEST = """

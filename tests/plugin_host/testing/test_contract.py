@@ -6,8 +6,6 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from plugin_host.testing.contract import suite
 from tests.guides.workplace import workplace
 
@@ -57,7 +55,6 @@ def test_every_contract_has_a_plugin_that_breaks_it() -> None:
     assert {plugin.replace("-", "_") for plugin in EXPECTED} == folders
 
 
-@pytest.mark.xdist_group("contract breakers")
 def test_each_contract_finds_the_plugin_that_breaks_it(tmp_path: Path) -> None:
     with workplace(tmp_path, "tenantry_contract", is_migrated=True) as place:
         shutil.copytree(BREAKERS, place.plugins, ignore=shutil.ignore_patterns("__pycache__", "*.md"))

@@ -363,4 +363,4 @@ def seaweed_process(folder: Path, keys: Mapping[str, tuple[str, Sequence[str]]])
         try:
             yield f"http://127.0.0.1:{ports['s3.port']}"
         finally:
-            process.terminate()
+            process.kill()  # it would take half a minute to put away what nobody needs
