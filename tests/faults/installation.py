@@ -67,6 +67,10 @@ class Installation:
         scheduler = "django_celery_beat.schedulers:DatabaseScheduler"
         return self.start("-m", "celery", "-A", "cms_project", "beat", "-S", scheduler, "--pidfile=")
 
+    def replace_ended(self, worker: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+        """Return the worker, or a new one where it has ended; whoever runs an installation does that."""
+        return worker if worker.poll() is None else self.start_worker()
+
     def stop_all(self) -> None:
         for process in self._processes:
             kill_group(process)
