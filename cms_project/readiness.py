@@ -70,9 +70,7 @@ def hooks_can_run() -> str | None:
     """Return how much of this process is held by hooks that do not end, or None; nothing but a restart frees it."""
     if not hook_runner.is_worn_out:
         return None
-    stats = hook_runner.stats
-    stuck = stats.threads_stuck + stats.tasks_stuck + stats.loops_stuck
-    return f"{stuck} hooks of this process do not end: restart it"
+    return f"{hook_runner.stats.stuck} hooks of this process do not end: restart it"
 
 
 @cache

@@ -98,7 +98,7 @@ def project_of(plugin: LoadedPlugin) -> PluginProject:
     if plugin.path is None:
         return PluginProject(package=None)
     for folder in plugin.path.parents[:_LEVELS_UP]:
-        if plugin.id in plugins_of_project(folder) and folder != plugin.path.parent.parent / "plugins":
+        if plugin.id in plugins_of_project(folder):
             table = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
             if table.get("name") != _DISTRIBUTION:
                 return PluginProject(package=plugin.path, folders=(plugin.path, folder), table=table)

@@ -83,6 +83,11 @@ class RunnerStats:
     late_results: int
     loops_stuck: int
 
+    @property
+    def stuck(self) -> int:
+        """How many threads, coroutines and loops are held by code that does not end."""
+        return self.threads_stuck + self.tasks_stuck + self.loops_stuck
+
 
 class _Progress:
     """What is known of a call from outside while it runs."""
@@ -204,8 +209,7 @@ class HookCalls:
     @property
     def is_worn_out(self) -> bool:
         """Whether so much is stuck that the process should be replaced when its work is done."""
-        stats = self.stats
-        return stats.threads_stuck + stats.tasks_stuck + stats.loops_stuck >= self._max_stuck
+        return self.stats.stuck >= self._max_stuck
 
     @contextmanager
     def watched(
