@@ -18,6 +18,7 @@ EVENTS: Final = (
     "record.unpublished",
 )
 COMMON_SECRET: Final = "signing_secret"
+SEND_TASK: Final = "webhooks.send"
 _NAME: Final = "^[a-z][a-z0-9-]{0,39}$"
 
 CONFIG_SCHEMA: Final[Mapping[str, Any]] = {

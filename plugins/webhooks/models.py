@@ -120,7 +120,9 @@ class EndpointState(PluginModel):
     failing_since = models.DateTimeField(null=True)
     last_problem = models.CharField(max_length=MAX_REASON, blank=True)
     last_success_at = models.DateTimeField(null=True)
-    not_before = models.DateTimeField(null=True, help_text="It asked not to be called earlier.")
+    not_before = models.DateTimeField(
+        null=True, help_text="It is not called earlier: it failed, or asked for that."
+    )
 
     class Meta(PluginModel.Meta):
         constraints = [

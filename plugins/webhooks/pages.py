@@ -19,7 +19,7 @@ from . import queue
 from .config import Endpoint
 from .models import Attempt
 from .routes import attempt_document, config_of, endpoint_document, redeliver_time
-from .sending import send_test
+from .sending import send_soon, send_test
 
 if TYPE_CHECKING:
     from plugin_host.context import PluginContext
@@ -73,6 +73,7 @@ def _act(request: HttpRequest, ctx: PluginContext, endpoint: Endpoint) -> None:
             messages.success(request, f"{endpoint.name} is paused; its messages wait.")
         case "resume":
             due = queue.resume(endpoint.name, now=now)
+            send_soon()
             messages.success(request, f"{endpoint.name} is called again; {due} waiting messages are due.")
         case "test":
             attempt = async_to_sync(send_test)(endpoint, ctx.get_secrets())
@@ -87,6 +88,7 @@ def _act(request: HttpRequest, ctx: PluginContext, endpoint: Endpoint) -> None:
             except PluginError as error:
                 messages.error(request, error.message)
             else:
+                send_soon()
                 messages.success(request, f"{due} messages for {endpoint.name} are due once more.")
         case _:
             raise Http404("There is no such step.")

@@ -30,7 +30,15 @@ from plugin_host.hookspec import ContentLifecycleHooks, HealthMonitorHooks, Sche
 
 from .answers import Meaning, shown
 from .client import client, post
-from .config import CONFIG_SCHEMA, CONFIG_VERSION, SECRETS_SCHEMA, Endpoint, WebhooksConfig, migrated
+from .config import (
+    CONFIG_SCHEMA,
+    CONFIG_VERSION,
+    SECRETS_SCHEMA,
+    SEND_TASK,
+    Endpoint,
+    WebhooksConfig,
+    migrated,
+)
 from .health import RECEIVERS, check_receivers
 from .message import message_body, ping_body
 
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
     from plugin_host.context import PluginContext
 
 SEND: Final = ScheduledTaskDefinition(
-    task_id="webhooks.send",
+    task_id=SEND_TASK,
     name="Send what waits",
     schedule=TaskSchedule(interval_seconds=60),
     description="Tries again what endpoints have not taken, and ends what waits for endpoints that are gone.",
@@ -135,7 +143,7 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks, ScheduledTaskHooks, HealthMo
         self, task: ScheduledTaskDefinition, ctx: HookContext, execution_ctx: TaskExecutionContext
     ) -> TaskResult:
         from . import queue
-        from .sending import send_waiting
+        from .sending import come_back_soon, send_waiting
 
         config = self._config(ctx.tenant_id)
         if task.task_id == TIDY_UP.task_id:
@@ -145,6 +153,7 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks, ScheduledTaskHooks, HealthMo
         names = [endpoint.name for endpoint in config.endpoints]
         cancelled = await sync_to_async(queue.cancel_removed)(names, now=execution_ctx.actual_time)
         sent = await send_waiting(config.endpoints, self.get_secrets(ctx.tenant_id))
+        await come_back_soon(config.endpoints)
         return TaskResult(success=True, data={**sent, "cancelled": cancelled})
 
     async def dvp_register_health_checks(self, ctx: HookContext) -> list[HealthCheckDefinition]:
@@ -177,7 +186,7 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks, ScheduledTaskHooks, HealthMo
         metadata: Mapping[str, Any],
     ) -> None:
         from . import queue
-        from .sending import send_now
+        from .sending import come_back_soon, send_now
 
         wanted = [
             endpoint
@@ -210,6 +219,8 @@ class WebhooksPlugin(Plugin, ContentLifecycleHooks, ScheduledTaskHooks, HealthMo
         taken = await send_now(
             wanted, self.get_secrets(ctx.tenant_id), only=kept, is_retry=metadata["attempt"] > 1
         )
+        if taken < len(kept):
+            await come_back_soon(wanted)
         self.logger.info("%s: %d of %d endpoints have it, the others wait", event_type, taken, len(kept))
 
     def _config(self, tenant_id: UUID) -> WebhooksConfig:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, Min, OuterRef, Q
 from django.utils import timezone
 
 from plugin_host.errors import PluginError
@@ -21,9 +21,17 @@ from plugin_host.errors import PluginError
 from .answers import Answer, Meaning
 from .models import MAX_REASON, Attempt, EndpointState, Message, Sending, SendingStatus
 
-# After the first try, the second and so on; more than a day together. Source: the schedule that the Standard Webhooks
-# specification gives as an example, from a minute on, which is how often waiting messages are looked at.
-PAUSES_SECONDS: Final = (60, 300, 1800, 7200, 18_000, 36_000, 36_000)
+# After the first try, the second and so on; more than a day together. Source: after the schedule that the Standard
+# Webhooks specification gives as an example.
+PAUSES_SECONDS: Final = (5, 30, 300, 1800, 7200, 18_000, 36_000, 36_000)
+# How long a failing endpoint is left alone: seconds that it fails -> pause. Most are away for moments. By time and not
+# by count, because many tries may end at once. The longest is a bit less than the minute of the clock.
+_ENDPOINT_PAUSES_SECONDS: Final = ((5, 5), (60, 30))
+_LONG_ENDPOINT_PAUSE_SECONDS: Final = 50
+# For one that asks to slow down without saying for how long.
+SLOW_DOWN_SECONDS: Final = 60
+# What is due later is left to the task's own schedule.
+SOON: Final = timedelta(seconds=45)
 PAUSE_AFTER: Final = timedelta(hours=24)
 PAUSE_AFTER_FAILURES: Final = 10
 PAUSE_AFTER_REFUSALS: Final = 5
@@ -99,6 +107,33 @@ def is_failing(name: str) -> bool:
     return bool(EndpointState.objects.filter(name=name, failures__gt=0).exists())
 
 
+def due_in_seconds(names: Collection[str], *, now: datetime) -> float | None:
+    """Return when the next message for these endpoints may be tried, or None where none may within `SOON`."""
+    states = EndpointState.objects.filter(name__in=names)
+    held = {state.name: state.not_before or now for state in states if state.paused_at is None}
+    paused = {state.name for state in states if state.paused_at is not None}
+    free = [name for name in names if name not in paused and held.get(name, now) <= now + SOON]
+    waiting = _first_versions().filter(_is_free(now), endpoint__in=free, next_try_at__lte=now + SOON)
+    firsts = waiting.values_list("endpoint").annotate(first=Min("next_try_at")).order_by("endpoint")
+    times = [max(first, held.get(name, now)) for name, first in firsts]
+    return max(0.0, (min(times) - now).total_seconds()) if times else None
+
+
+def _first_versions() -> Any:
+    """Return what waits without those that an earlier version of the same record goes before."""
+    earlier = Sending.objects.filter(
+        endpoint=OuterRef("endpoint"),
+        status=SendingStatus.WAITING,
+        record_id=OuterRef("record_id"),
+        record_version__lt=OuterRef("record_version"),
+    )
+    return Sending.objects.filter(~Exists(earlier), status=SendingStatus.WAITING)
+
+
+def _is_free(now: datetime) -> Q:
+    return Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+
+
 def claim(
     endpoint: str,
     *,
@@ -115,22 +150,11 @@ def claim(
         only: Of these sendings.
         ignore_leases: Also what somebody has taken who is known to have gone away.
     """
-    earlier = Sending.objects.filter(
-        endpoint=OuterRef("endpoint"),
-        status=SendingStatus.WAITING,
-        record_id=OuterRef("record_id"),
-        record_version__lt=OuterRef("record_version"),
-    )
-    due = Sending.objects.filter(
-        ~Exists(earlier),
-        endpoint=endpoint,
-        status=SendingStatus.WAITING,
-        next_try_at__lte=now,
-    )
+    due = _first_versions().filter(endpoint=endpoint, next_try_at__lte=now)
     if only is not None:
         due = due.filter(pk__in=only)
     if not ignore_leases:
-        due = due.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=now))
+        due = due.filter(_is_free(now))
     with transaction.atomic():
         rows = list(
             due.select_for_update(skip_locked=True, of=("self",))
@@ -301,10 +325,19 @@ def _note_failure(state: EndpointState, answer: Answer, now: datetime) -> None:
     state.failing_since = state.failing_since or now
     state.last_problem = answer.reason[:MAX_REASON]
     if answer.meaning is Meaning.SLOW_DOWN:
-        state.not_before = now + timedelta(seconds=answer.retry_after_seconds or PAUSES_SECONDS[0])
+        state.not_before = now + timedelta(seconds=answer.retry_after_seconds or SLOW_DOWN_SECONDS)
+    else:
+        state.not_before = now + _endpoint_pause(now - state.failing_since)
     if state.paused_at is None and (reason := _why_pause(state, answer, now)):
         state.paused_at, state.paused_reason, state.paused_by = now, reason[:MAX_REASON], ""
     state.save()
+
+
+def _endpoint_pause(failing: timedelta) -> timedelta:
+    for until, pause_seconds in _ENDPOINT_PAUSES_SECONDS:
+        if failing < timedelta(seconds=until):
+            return timedelta(seconds=pause_seconds)
+    return timedelta(seconds=_LONG_ENDPOINT_PAUSE_SECONDS)
 
 
 def _why_pause(state: EndpointState, answer: Answer, now: datetime) -> str:

@@ -23,7 +23,7 @@ from . import queue
 from .answers import shown
 from .config import EVENTS, Endpoint, WebhooksConfig
 from .models import Attempt, EndpointState, Sending, SendingStatus
-from .sending import send_test
+from .sending import send_soon, send_test
 
 if TYPE_CHECKING:
     from plugin_host.context import PluginContext
@@ -208,6 +208,7 @@ class ResumeView(_EndpointView):
     def post(self, request: Request, name: str) -> Response:
         endpoint = self.endpoint(name)
         queue.resume(name, now=timezone.now())
+        send_soon()
         return self.answer(endpoint)
 
 
@@ -233,6 +234,7 @@ class RedeliverView(_EndpointView):
             due = queue.redeliver_events(name, given["events"])
         else:
             due = redeliver_time(endpoint, given["since"], given.get("until"))
+        send_soon()
         return Response({"due": due})
 
 

@@ -13,12 +13,15 @@ import httpx
 from asgiref.sync import sync_to_async
 from django.utils import timezone
 
+from core.logging import get_logger
 from plugin_host.base import Secrets
+from plugin_host.errors import PluginError
+from plugin_host.runtime import request_run
 
 from . import queue
 from .answers import Answer, Meaning
 from .client import client, post
-from .config import Endpoint
+from .config import SEND_TASK, Endpoint
 from .message import ping_body
 from .models import Attempt
 from .queue import Claim
@@ -26,6 +29,9 @@ from .queue import Claim
 # What one run by the clock takes on for an endpoint before it leaves the rest to the next one.
 BUDGET_SECONDS: Final = 45.0
 BATCH: Final = 10
+# Between two runs, whatever is due.
+LEAST_SECONDS: Final = 1.0
+logger = get_logger(__name__)
 
 
 async def send_now(
@@ -63,6 +69,23 @@ async def send_waiting(endpoints: Sequence[Endpoint], secrets: Secrets) -> dict[
     made = [answer for batch in answers for answer in batch]
     delivered = sum(answer.meaning is Meaning.DELIVERED for answer in made)
     return {"delivered": delivered, "failed": len(made) - delivered}
+
+
+async def come_back_soon(endpoints: Sequence[Endpoint]) -> None:
+    """Have the task run when the next message is due, where that is before its own time comes."""
+    names = [endpoint.name for endpoint in endpoints]
+    seconds = await sync_to_async(queue.due_in_seconds)(names, now=timezone.now())
+    if seconds is not None:
+        await sync_to_async(send_soon)(after_seconds=max(seconds, LEAST_SECONDS))
+
+
+def send_soon(*, after_seconds: float = 0.0) -> None:
+    """Ask for a run of the task that sends what waits."""
+    try:
+        request_run(SEND_TASK, after_seconds=after_seconds)
+    except PluginError as error:
+        # A moment after the plugin was switched on its tasks are not known yet. It will run within a minute anyway.
+        logger.info("What waits is left to the clock: %s", error.message)
 
 
 async def send_test(endpoint: Endpoint, secrets: Secrets) -> Attempt:

@@ -92,7 +92,7 @@ class Migration(migrations.Migration):
                 ('failing_since', models.DateTimeField(null=True)),
                 ('last_problem', models.CharField(blank=True, max_length=500)),
                 ('last_success_at', models.DateTimeField(null=True)),
-                ('not_before', models.DateTimeField(help_text='It asked not to be called earlier.', null=True)),
+                ('not_before', models.DateTimeField(help_text='It is not called earlier: it failed, or asked for that.', null=True)),
                 ('tenant', models.ForeignKey(db_index=False, default=core.scope.current_tenant_id, editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='tenants.tenant')),
             ],
             options={

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -19,12 +20,14 @@ from core.services.collections import create_collection
 from core.services.publishing import publish_record, unpublish_record
 from core.services.records import create_record, delete_record, update_record
 from plugin_host.deliveries.replaying import replay_delivery
+from plugin_host.models.schedule import RunReason, ScheduledRun
 from plugin_host.models.settings import PluginSettings
 from plugin_host.services import disable_plugin, enable_plugin
 from plugin_host.state import forget_tenant_plugins, full_config, tenant_plugins
 from plugin_host.testing.clock import Clock
 from plugin_host.testing.host import DeliverAll, PluginEnabled
 from plugin_host.testing.peer import HttpPeer
+from plugin_host.testing.schedule import run_due, run_waiting
 from plugin_host.testing.types import RunTask
 from tenants.models import Tenant
 from tests.plugins.webhooks.posts import (
@@ -49,6 +52,13 @@ def receiving(http_peer: HttpPeer, switch_on: SwitchOn) -> HttpPeer:
     """The plugin is on and sends what is published to /crm."""
     switch_on(crm=http_peer.url("/crm"))
     return http_peer
+
+
+def run_waiting_tasks(tenant: Tenant) -> None:
+    """Do what a worker does with the runs that wait, whenever they are due."""
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        ScheduledRun.objects.filter(status="pending").update(next_attempt_at=Now())
+    run_waiting(tenant)
 
 
 def titles(peer: HttpPeer, path: str) -> list[str]:
@@ -211,7 +221,7 @@ def test_what_failed_is_tried_again_under_the_same_id(
     deliver_all(inside)
 
     assert run_task("webhooks.send").data["delivered"] == 0  # too early
-    clock.advance(seconds=61)
+    clock.advance(seconds=6)
     assert run_task("webhooks.send").data["delivered"] == 1
 
     first, second = receiving.requests_to("/crm")
@@ -223,6 +233,49 @@ def test_what_failed_is_tried_again_under_the_same_id(
     assert statuses() == ["delivered"]
 
 
+def test_first_retries_come_after_seconds_and_not_with_the_next_minute(
+    inside: Tenant, receiving: HttpPeer, deliver_all: DeliverAll, clock: Clock
+) -> None:
+    def asked_for() -> ScheduledRun:
+        run: ScheduledRun = ScheduledRun.objects.get(reason=RunReason.PLUGIN, status="pending")
+        return run
+
+    run_due(inside)
+    receiving.answer("/crm", 503, 503, 204)
+    publish()
+    deliver_all(inside)
+    first, put_off = asked_for(), sending().next_try_at - timezone.now()
+    assert timedelta(seconds=1) < put_off <= timedelta(seconds=5)
+    assert first.slot < timezone.now() + timedelta(seconds=30)
+
+    clock.advance(seconds=6)
+    run_waiting_tasks(inside)
+    assert asked_for().slot > first.slot + timedelta(seconds=10)
+    clock.advance(seconds=31)
+    run_waiting_tasks(inside)
+
+    assert [number for number, _, _ in tries()] == [1, 2, 3]
+    assert statuses() == ["delivered"]
+    assert not ScheduledRun.objects.filter(reason=RunReason.PLUGIN, status="pending").exists()
+
+
+def test_an_endpoint_that_stays_away_is_left_to_the_clock(
+    inside: Tenant, receiving: HttpPeer, deliver_all: DeliverAll, run_task: RunTask, clock: Clock
+) -> None:
+    run_due(inside)
+    receiving.answer("/crm", 503)
+    publish()
+    deliver_all(inside)
+    for _ in range(3):
+        clock.advance(minutes=6)
+        run_task("webhooks.send")
+
+    assert not ScheduledRun.objects.filter(reason=RunReason.PLUGIN, status="pending").exists()
+    publish("Another")
+    deliver_all(inside)
+    assert not ScheduledRun.objects.filter(reason=RunReason.PLUGIN, status="pending").exists()
+
+
 def test_a_message_is_given_up_after_more_than_a_day(
     inside: Tenant, receiving: HttpPeer, deliver_all: DeliverAll, run_task: RunTask, clock: Clock
 ) -> None:
@@ -232,7 +285,7 @@ def test_a_message_is_given_up_after_more_than_a_day(
     receiving.answer("/crm", 500)
     deliver_all(inside)
     Sending.objects.filter(message__body__contains="Fine").update(status="delivered")
-    for hours in (1, 1, 1, 3, 6, 11, 11):
+    for hours in (1, 1, 1, 1, 3, 6, 11, 11):
         clock.advance(hours=hours)
         state_row = state()
         state_row.failures, state_row.failing_since = 0, None
@@ -240,7 +293,7 @@ def test_a_message_is_given_up_after_more_than_a_day(
         run_task("webhooks.send")
 
     assert sorted(statuses()) == ["delivered", "given_up"]
-    assert len(receiving.requests_to("/crm")) in {8, 9}
+    assert len(receiving.requests_to("/crm")) in {9, 10}
     assert state().paused_at is None
 
 
@@ -304,7 +357,7 @@ def test_who_comes_back_gets_at_once_what_was_put_off(
     receiving.answer("/crm", 500)
     publish("First")
     deliver_all(inside)
-    for _ in range(3):
+    for _ in range(4):
         clock.advance(hours=1)
         run_task("webhooks.send")
     assert sending().next_try_at - timezone.now() > timedelta(hours=1)
@@ -312,6 +365,7 @@ def test_who_comes_back_gets_at_once_what_was_put_off(
     receiving.answer("/crm", 204)
     publish("Second")
     deliver_all(inside)
+    clock.advance(minutes=1)
     assert run_task("webhooks.send").data["delivered"] == 2
 
 
