@@ -177,9 +177,33 @@ def prune_unknown(schema: Schema, value: Any) -> Any:
     return _without_unknown(part, value, schema)
 
 
+def described_parts(schema: Schema, value: Any) -> Iterator[tuple[tuple[str | int, ...], Schema, Any]]:
+    """Yield (path, subschema, part) of a value and of everything in it that `properties` and `items` describe."""
+    yield from _described(schema, value, schema, ())
+
+
+def subschemas(schema: Schema) -> Iterator[tuple[tuple[str | int, ...], Schema]]:
+    """Yield (path, subschema) of a schema and of every schema in it."""
+    yield from _subschemas(schema, ())
+
+
 def pointer_to(path: Iterable[str | int]) -> str:
     """Return the JSON pointer (RFC 6901) of a path of keys and positions."""
     return "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path)
+
+
+def _described(
+    schema: Any, value: Any, root: Schema, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], Schema, Any]]:
+    part = _resolved(schema, root)
+    yield path, part, value
+    if isinstance(value, Mapping):
+        for name, child in part.get("properties", {}).items():
+            if name in value:
+                yield from _described(child, value[name], root, (*path, name))
+    elif isinstance(value, list) and isinstance(items := part.get("items"), Mapping):
+        for place, entry in enumerate(value):
+            yield from _described(items, entry, root, (*path, place))
 
 
 def _explaining(schema: Schema, root: Schema | None = None) -> Draft7Validator:

@@ -17,6 +17,7 @@ from core.json_schema import (
     schema_defaults,
     validate,
 )
+from plugin_host.config_keywords import keyword_errors, repeated_values
 
 __all__ = [
     "check_config_schema",
@@ -36,9 +37,10 @@ __all__ = [
 
 def check_config_schema(schema: object) -> list[FieldError]:
     """Return what is wrong with a `CONFIG_SCHEMA`: it must be sound and describe an object."""
-    if errors := check_schema(schema):
+    if errors := check_schema(schema) or _object_errors(schema):
         return errors
-    return _object_errors(schema)
+    assert isinstance(schema, Mapping)  # checked above
+    return keyword_errors(schema)
 
 
 def secret_schema(schema: Schema, key: str) -> Schema | None:
@@ -96,7 +98,8 @@ def config_errors(schema: Schema | None, config: object) -> list[FieldError]:
     """Return every fault of a configuration with its defaults filled in; without a schema any object is right."""
     if not isinstance(config, Mapping):
         return [FieldError(pointer="", message="The configuration must be an object.", code="type")]
-    return validate(schema or {"type": "object"}, effective_config(schema, config))
+    filled = effective_config(schema, config)
+    return validate(schema or {"type": "object"}, filled) or repeated_values(schema or {}, filled)
 
 
 def secrets_errors(schema: Schema | None, secrets: Mapping[str, str]) -> list[FieldError]:

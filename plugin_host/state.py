@@ -22,6 +22,7 @@ from core.errors import FieldError, TenantryError
 from core.logging import get_logger
 from core.scope import current_scope, require_tenant, tenant_scope
 from core.stamps import StampedCache, announce_change
+from plugin_host.config_keywords import unset_secrets
 from plugin_host.errors import LoadProblem
 from plugin_host.models.secret import PluginSecret
 from plugin_host.models.settings import PlatformPluginSettings, PluginSettings, PluginState
@@ -410,10 +411,12 @@ def plugin_faults(
     plugin: LoadedPlugin, config: Mapping[str, Any], secrets: Mapping[str, str]
 ) -> list[FieldError]:
     """Return what is missing or wrong in merged configuration (`/config/…`) and secrets (`/secrets/…`)."""
+    schema = plugin.metadata.config_schema
     return [
         *(
             FieldError(pointer=f"/config{error.pointer}", message=error.message, code=error.code)
-            for error in config_errors(plugin.metadata.config_schema, config)
+            for error in config_errors(schema, config)
+            or unset_secrets(schema, effective_config(schema, config), secrets)
         ),
         *(
             FieldError(pointer=f"/secrets{error.pointer}", message=error.message, code=error.code)

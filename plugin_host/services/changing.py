@@ -14,15 +14,16 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from core.actors import Actor, authorize
-from core.errors import NotFound
+from core.errors import Invalid, NotFound
 from core.models import Event
 from core.scope import current_actor, require_tenant
 from core.services.audit import record_audit
 from core.signals import event_recorded
+from plugin_host.config_keywords import SECRET_NOT_SET
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PluginSettings, PluginState
 from plugin_host.registry import loaded_plugins
-from plugin_host.state import announce_plugin_change, forget_tenant_plugins
+from plugin_host.state import announce_plugin_change, faults_if_on, forget_tenant_plugins
 
 
 @dataclass(slots=True, eq=False)
@@ -90,6 +91,21 @@ def end_pause(row: PluginSettings) -> None:
     row.paused_reason = row.paused_by = ""
     row.paused_at = row.paused_until = row.probe_until = None
     row.paused_by_breaker = False
+
+
+def require_named_secrets(change: PluginChange) -> None:
+    """Pass configuration and secrets, as changed, of which the first names none that is not set; off, all pass.
+
+    Raises:
+        Invalid: with a pointer `/config/…` per place that names one.
+    """
+    if change.plugin is None or not change.is_on:
+        return
+    faults = [one for one in faults_if_on(change.plugin, change.row) if one.code == SECRET_NOT_SET]
+    if faults:
+        raise Invalid(
+            f"The configuration of plugin {change.plugin_id} names secrets that are not set.", errors=faults
+        )
 
 
 def probe_soon(change: PluginChange) -> None:

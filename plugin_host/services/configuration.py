@@ -17,7 +17,12 @@ from plugin_host.models.settings import (
 )
 from plugin_host.registry import loaded_plugins
 from plugin_host.schemas import config_errors
-from plugin_host.services.changing import PluginChange, changing_plugin, probe_soon
+from plugin_host.services.changing import (
+    PluginChange,
+    changing_plugin,
+    probe_soon,
+    require_named_secrets,
+)
 from plugin_host.state import migrated_config, resolved
 
 
@@ -38,7 +43,8 @@ def save_config(
 
     Raises:
         NotFound: There is no such plugin, or it could not be loaded.
-        Invalid: It does not fit the plugin's schema: pointers `/config/…`.
+        Invalid: It does not fit the plugin's schema, or the plugin is on and it names secrets that are not set:
+            pointers `/config/…`.
         Stale: Somebody else changed it first.
     """
     with changing_plugin(plugin_id, now=now) as change:
@@ -192,6 +198,7 @@ def _store(
     if row.config == new and row.config_version == version:
         return
     row.config, row.config_version = new, version
+    require_named_secrets(change)
     PluginConfigRevision.objects.create(
         plugin_id=row.plugin_id,
         # What the change makes of it when it ends.

@@ -14,7 +14,12 @@ from plugin_host.models.settings import PluginSettings
 from plugin_host.registry import loaded_plugins
 from plugin_host.schemas import secret_schema, secrets_errors
 from plugin_host.secret_keys import seal_secret
-from plugin_host.services.changing import PluginChange, changing_plugin, probe_soon
+from plugin_host.services.changing import (
+    PluginChange,
+    changing_plugin,
+    probe_soon,
+    require_named_secrets,
+)
 
 MAX_KEY_CHARACTERS = 200
 MAX_VALUE_BYTES = 64 * 1024
@@ -30,6 +35,7 @@ def delete_secret(plugin_id: str, key: str, *, now: datetime | None = None) -> P
 
     Raises:
         NotFound: There is no such plugin, or the secret is not set.
+        Invalid: The plugin is on and its configuration names the secret: pointers `/config/…`.
     """
     with changing_plugin(plugin_id, now=now) as change:
         deleted, _ = PluginSecret.objects.filter(plugin_id=plugin_id, key=key).delete()
@@ -38,6 +44,7 @@ def delete_secret(plugin_id: str, key: str, *, now: datetime | None = None) -> P
             raise NotFound(
                 f"The secret {key!r} of plugin {plugin_id} is not set.{did_you_mean(key, set_keys)}"
             )
+        require_named_secrets(change)
         _note(change, [], [key])
         return change.row
 
@@ -52,7 +59,8 @@ def save_secrets(
 
     Raises:
         NotFound: There is no such plugin, or it could not be loaded.
-        Invalid: The plugin has no such secret, or a value does not fit: pointers `/secrets/…`.
+        Invalid: The plugin has no such secret, or a value does not fit: pointers `/secrets/…`. It is on and its
+            configuration names one that is taken away: pointers `/config/…`.
     """
     with changing_plugin(plugin_id, now=now) as change:
         plugin = loaded_plugins().get(plugin_id)
@@ -75,6 +83,8 @@ def save_secrets(
         removed = [
             key for key in gone if PluginSecret.objects.filter(plugin_id=plugin_id, key=key).delete()[0]
         ]
+        if removed:
+            require_named_secrets(change)
         if values or removed:
             _note(change, list(values), removed)
         return change.row

@@ -68,8 +68,9 @@ CONFIG_SCHEMA: Final[Mapping[str, Any]] = {
                         "type": "string",
                         "title": "Secret",
                         "description": "Name of the secret that signs; the common signing secret where it is empty.",
-                        "pattern": f"^$|{_NAME}",
+                        "pattern": f"^$|{_NAME}|^{COMMON_SECRET}$",
                         "default": "",
+                        "x-names-secret": COMMON_SECRET,
                     },
                     "previous_secret": {
                         "type": "string",
@@ -91,6 +92,7 @@ CONFIG_SCHEMA: Final[Mapping[str, Any]] = {
             },
             "minItems": 1,
             "maxItems": 20,
+            "x-unique-by": "name",
         },
         "keep_days": {
             "type": "integer",
@@ -119,7 +121,6 @@ SECRETS_SCHEMA: Final[Mapping[str, Any]] = {
     "type": "object",
     "properties": {COMMON_SECRET: {**_SECRET, "title": "Signing secret"}},
     "patternProperties": {_NAME: {**_SECRET, "title": "Secret of an endpoint"}},
-    "required": [COMMON_SECRET],
     "additionalProperties": False,
 }
 
@@ -166,13 +167,9 @@ class WebhooksConfig:
         """Return the configuration that `get_config` answered.
 
         Raises:
-            PluginConfigError: Two endpoints have one name, or a time is none.
+            PluginConfigError: A time is none.
         """
         endpoints = tuple(_endpoint(one) for one in config.get("endpoints", ()))
-        names = [endpoint.name for endpoint in endpoints]
-        for name in names:
-            if names.count(name) > 1:
-                raise PluginConfigError(f"Two endpoints are called {name!r}: give each a name of its own.")
         return cls(endpoints=endpoints, keep_days=config.get("keep_days", 30))
 
     def endpoint(self, name: str) -> Endpoint | None:

@@ -21,7 +21,7 @@ def test_an_owner_configures_a_plugin_and_switches_it_on(
     sign_in(page, owner.email)
 
     page.locator("#plugin-webhooks").get_by_role("button", name="Switch on").click()
-    expect(page.get_by_text("/secrets/signing_secret")).to_be_visible()
+    expect(page.get_by_text("/config/endpoints")).to_be_visible()
 
     page.get_by_role("link", name="Configuration").click()
     page.get_by_role("button", name="Add item").first.click()

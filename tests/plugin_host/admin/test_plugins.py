@@ -19,6 +19,7 @@ from plugin_host.admin.config_page import own_layer
 from plugin_host.breaker.conduct import Conduct
 from plugin_host.deliveries.creation import new_delivery
 from plugin_host.models import Delivery, PluginConfigRevision, PluginSecret, PluginSettings
+from plugin_host.services import save_config
 from plugin_host.services.breaker import note_outcome
 from plugin_host.state import forget_tenant_plugins
 from plugin_host.testing.host import DeliverAll, PluginEnabled
@@ -77,7 +78,10 @@ def test_switching_on_says_what_is_missing(member_of: SignIn, in_tenant: Tenant)
 
     text = refusal_in(page)
     assert "/config/endpoints" in text
-    assert "/secrets/signing_secret" in text
+    save_config("webhooks", {"endpoints": [{"name": "crm", "url": URL}]})
+    text = refusal_in(do(member_of(in_tenant), WEBHOOKS, "enable"))
+    assert "/config/endpoints/0/secret" in text
+    assert "signing_secret" in text
     assert not PluginSettings.objects.filter(state="enabled").exists()
 
 
@@ -153,8 +157,8 @@ def test_deliveries_are_listed_with_attempts_and_replayed(
     plugin_enabled: PluginEnabled,
     deliver_all: DeliverAll,
 ) -> None:
-    twins = [{"name": "crm", "url": URL}, {"name": "crm", "url": f"{URL}/2"}]
-    plugin_enabled("webhooks", in_tenant, config={"endpoints": twins}, secrets={"signing_secret": SECRET})
+    wrong = [{"name": "crm", "url": URL, "previous_until": "2026-99-99T00:00:00Z"}]
+    plugin_enabled("webhooks", in_tenant, config={"endpoints": wrong}, secrets={"signing_secret": SECRET})
     create_collection(name="posts", schema={"type": "object", "properties": {"title": {"type": "string"}}})
     create_record(collection="posts", data={"title": "Hello"})
     client = member_of(in_tenant)
@@ -169,7 +173,7 @@ def test_deliveries_are_listed_with_attempts_and_replayed(
     assert address is not None
     one = client.get(address[1]).content.decode()
     assert "Attempt 1" in one
-    assert "Two endpoints are called" in refusal_in(one)
+    assert "is no time; write it like" in refusal_in(one)
 
     again = client.post(f"{address[1]}replay/", follow=True).content.decode()
     assert "It will be delivered again." in again

@@ -22,13 +22,13 @@ from core.services.records import create_record, delete_record, update_record
 from plugin_host.deliveries.replaying import replay_delivery
 from plugin_host.models.schedule import RunReason, ScheduledRun
 from plugin_host.models.settings import PluginSettings
-from plugin_host.services import disable_plugin, enable_plugin
+from plugin_host.services import delete_secret, disable_plugin, enable_plugin, save_config
 from plugin_host.state import forget_tenant_plugins, full_config, tenant_plugins
 from plugin_host.testing.clock import Clock
 from plugin_host.testing.host import DeliverAll, PluginEnabled
 from plugin_host.testing.peer import HttpPeer
 from plugin_host.testing.schedule import run_due, run_waiting
-from plugin_host.testing.types import RunTask
+from plugin_host.testing.types import ClientFor, RunTask
 from tenants.models import Tenant
 from tests.plugins.webhooks.posts import (
     OTHER_SECRET,
@@ -446,12 +446,51 @@ def test_who_takes_nothing_for_a_day_is_paused_and_what_waits_comes_when_resumed
 def test_a_secret_that_is_not_set_pauses_its_endpoint_and_nothing_leaves(
     inside: Tenant, http_peer: HttpPeer, switch_on: SwitchOn, deliver_all: DeliverAll
 ) -> None:
-    switch_on(crm={"url": http_peer.url("/crm"), "secret": "crm-key"})
+    url = http_peer.url("/crm")
+    switch_on(crm={"url": url, "previous_secret": "crm-1", "previous_until": "2999-01-01T00:00:00Z"})
     publish()
     deliver_all(inside)
 
     assert http_peer.requests_to("/crm") == []
-    assert state().paused_reason == "It was not called: the secret 'crm-key' that signs for it is not set."
+    assert state().paused_reason == "It was not called: the secret 'crm-1' that signs for it is not set."
+
+
+def test_where_each_endpoint_has_its_own_secret_there_need_be_no_common_one(
+    inside: Tenant, http_peer: HttpPeer, plugin_enabled: PluginEnabled, deliver_all: DeliverAll
+) -> None:
+    endpoints = [{"name": "crm", "url": http_peer.url("/crm"), "secret": "crm-key"}]
+    plugin_enabled("webhooks", inside, config={"endpoints": endpoints}, secrets={"crm-key": OTHER_SECRET})
+    publish()
+    deliver_all(inside)
+
+    for request in http_peer.requests_to("/crm"):
+        Webhook(OTHER_SECRET).verify(request.body, dict(request.headers))
+    assert statuses()[-1] == "delivered"
+
+
+def test_an_endpoint_without_any_secret_is_found_before_anything_is_sent(
+    inside: Tenant, http_peer: HttpPeer, plugin_enabled: PluginEnabled
+) -> None:
+    own = {"name": "shop", "url": http_peer.url("/shop"), "secret": "shop-key"}
+    bare = {"name": "crm", "url": http_peer.url("/crm")}
+    with pytest.raises(Invalid) as caught:
+        plugin_enabled(
+            "webhooks", inside, config={"endpoints": [own, bare]}, secrets={"shop-key": OTHER_SECRET}
+        )
+    assert [(error.pointer, error.message) for error in caught.value.errors] == [
+        (
+            "/config/endpoints/1/secret",
+            "The secret 'signing_secret' that this needs is not set: set it first, or name another one here.",
+        )
+    ]
+
+    plugin_enabled("webhooks", inside, config={"endpoints": [own]}, secrets={"shop-key": OTHER_SECRET})
+    with pytest.raises(Invalid) as caught:
+        save_config("webhooks", {"endpoints": [own, bare]})
+    assert [error.pointer for error in caught.value.errors] == ["/config/endpoints/1/secret"]
+    with pytest.raises(Invalid) as caught:
+        delete_secret("webhooks", "shop-key")
+    assert [error.pointer for error in caught.value.errors] == ["/config/endpoints/0/secret"]
 
 
 def test_the_same_delivery_once_more_sends_nothing_twice(
@@ -567,26 +606,27 @@ def test_a_stored_configuration_of_the_first_version_still_sends(
     assert statuses("endpoint-1") == ["delivered"]
 
 
-def test_two_endpoints_of_one_name_are_refused_with_a_way_out(
-    inside: Tenant, receiving: HttpPeer, plugin_enabled: PluginEnabled, deliver_all: DeliverAll
-) -> None:
-    twins = [{"name": "crm", "url": receiving.url("/crm")}, {"name": "crm", "url": receiving.url("/2")}]
-    plugin_enabled("webhooks", inside, config={"endpoints": twins})
-    publish()
+def test_two_endpoints_of_one_name_are_refused_at_the_second(inside: Tenant, client_for: ClientFor) -> None:
+    twins = [{"name": name, "url": "https://example.org/"} for name in ("crm", "shop", "crm")]
 
-    (run,) = of_hook(deliver_all(inside))
+    answer = client_for(inside, role="admin").patch(
+        "/api/v1/admin/plugins/webhooks/settings", {"endpoints": twins}, "application/json"
+    )
 
-    assert run.ended == "dead"  # and replayable
-    assert "Two endpoints are called 'crm': give each a name of its own." in run.error
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {
+            "pointer": "/config/endpoints/2/name",
+            "message": "'crm' stands here twice: give each its own.",
+            "code": "repeated",
+        }
+    ]
 
 
 def test_enabling_says_what_is_missing(inside: Tenant, plugin_enabled: PluginEnabled) -> None:
     with pytest.raises(Invalid) as caught:
         plugin_enabled("webhooks", inside)
-    assert [error.pointer for error in caught.value.errors] == [
-        "/config/endpoints",
-        "/secrets/signing_secret",
-    ]
+    assert [error.pointer for error in caught.value.errors] == ["/config/endpoints"]
 
 
 @pytest.mark.parametrize("name", ["signing_secret", "crm-key"])
