@@ -1,7 +1,8 @@
 """The names that plugins may build on, as a list that grows and never shrinks within 1.x.
 
 `docs/reference/sdk.txt` has one line for each name, member and argument: after two blanks the argument's place (`*`
-where it is passed by name), and `=` where it may be left out. `sdk_names` says what the code has today; `breaks` says
+where it is passed by name), and `=` where it may be left out. A class that has the members of another public class
+says so, as `Name(Other)`, and lists its own. `sdk_names` says what the code has today; `breaks` says
 what a plugin that was written against the committed list would miss.
 """
 
@@ -11,6 +12,7 @@ import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 from plugin_host.metadata import METADATA_KEYS
@@ -69,11 +71,15 @@ _MODULES: Final[Mapping[str, Sequence[str]]] = {
     "plugin_host.http": (
         "client",
         "Retries",
+        "Service",
         "OutboundRefused",
         "require_success",
+        "trouble_of",
         "retry_after_seconds",
         "service_url",
     ),
+    "plugin_host.deployments": (),
+    "plugin_host.deployments.models": (),
     "plugin_host.content": (),
     "plugin_host.runtime": (),
     "plugin_host.bus": ("Message", "on_message", "Discovery", "Bus"),
@@ -149,13 +155,29 @@ def _class_lines(name: str, cls: type, *, constructed: bool = True) -> Iterator[
         return
     # What is constructed from an argument is read under its name.
     fields = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set()
+    public = _public_classes()
     for base in (base for base in cls.__mro__ if _is_own(base)):
+        if base in public and base is not cls:
+            yield f"{name}({public[base]})"
+            continue
         for member in [*vars(base), *inspect.get_annotations(base)]:
             if member.startswith("_") or member in fields or f"{name}.{member}" in _THE_HOSTS_OWN:
                 continue
             yield f"{name}.{member}"
             if inspect.isfunction(value := vars(base).get(member)):
                 yield from _argument_lines(f"{name}.{member}", value, skip=1)
+
+
+@cache
+def _public_classes() -> Mapping[type, str]:
+    """Return the public classes with their names, each under the first that it has."""
+    found: dict[type, str] = {}
+    for module, names in public_names().items():
+        for name in names:
+            value = getattr(importlib.import_module(module), name)
+            if inspect.isclass(value):
+                found.setdefault(value, f"{module}.{name}")
+    return found
 
 
 def _argument_lines(name: str, call: Callable[..., Any], *, skip: int = 0) -> Iterator[str]:

@@ -16,9 +16,10 @@ The operator opens exceptions with `OUTBOUND_ALLOW`: entries `host:port`, `host:
 commas.
 """
 
-from plugin_host.http.answers import require_success
+from plugin_host.http.answers import require_success, trouble_of
 from plugin_host.http.client import GuardedClient, client
 from plugin_host.http.retrying import Retries, retry_after_seconds
+from plugin_host.http.service import Service
 from plugin_host.http.services import service_url, use_services
 from plugin_host.http.targets import (
     OutboundRefused,
@@ -36,6 +37,7 @@ __all__ = [
     "GuardedTransport",
     "OutboundRefused",
     "Retries",
+    "Service",
     "allow_outbound",
     "allowed_targets",
     "client",
@@ -46,5 +48,6 @@ __all__ = [
     "require_success",
     "retry_after_seconds",
     "service_url",
+    "trouble_of",
     "use_services",
 ]

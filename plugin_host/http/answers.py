@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 import httpx
 
 from plugin_host.errors import AuthFailed, NotReady, PluginError
 from plugin_host.http.retrying import retry_after_seconds
 
-_EXCERPT_CHARACTERS = 300
+_EXCERPT_CHARACTERS: Final = 300
+_REFUSED: Final = (401, 403)
+_PASSING: Final = (408, 425)
 
 
 def require_success(response: httpx.Response, service: str) -> httpx.Response:
@@ -23,18 +28,39 @@ def require_success(response: httpx.Response, service: str) -> httpx.Response:
     """
     if response.is_success:
         return response
-    status = response.status_code
-    said = f"{service} answered {status} to {response.request.method} {response.request.url.path}{_excerpt(response)}"
-    if status in (401, 403):
-        raise AuthFailed(f"{said}. Check the credentials and what they may do.")
-    wait = retry_after_seconds(response)
-    if status == 429 or (status >= 500 and wait is not None):
-        raise NotReady(f"{said}.", retry_after=wait)
-    if status >= 500 or status in (408, 425):
-        raise PluginError(f"{said}.", code="service_failed")
+    request = response.request
+    said = f"{service} answered {response.status_code} to {request.method} {request.url.path}{_excerpt(response)}"
     if response.is_redirect:
         said += f", a redirect to {response.headers.get('location', 'nowhere')}, which is not followed"
-    raise PluginError(f"{said}.", code="service_refused", permanent=True)
+    advice = "Check the credentials and what they may do." if response.status_code in _REFUSED else ""
+    raise trouble_of(response, f"{said}.", advice=advice)
+
+
+def trouble_of(
+    response: httpx.Response,
+    said: str,
+    *,
+    advice: str = "",
+    refused: Collection[int] = _REFUSED,
+    passing: Collection[int] = _PASSING,
+) -> PluginError:
+    """Return what an answer that is no success means, in words of one's own; `require_success` has its own.
+
+    Args:
+        said: The first sentence: who answered what.
+        advice: What a person has to do; said where the trouble does not pass by itself.
+        refused: Statuses that mean wrong credentials, `AuthFailed`.
+        passing: Statuses below 500 that are worth another try.
+    """
+    status, wait = response.status_code, retry_after_seconds(response)
+    if status == 429:
+        return NotReady(said, retry_after=wait)
+    if status >= 500 or status in passing:
+        return PluginError(said, code="service_failed") if wait is None else NotReady(said, retry_after=wait)
+    said = f"{said} {advice}".strip()
+    if status in refused:
+        return AuthFailed(said)
+    return PluginError(said, code="service_refused", permanent=True)
 
 
 def _excerpt(response: httpx.Response) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from plugin_host import http
-from plugin_host.errors import AuthFailed, NotReady, PluginError
+from plugin_host.errors import PluginError
 
 
 def read_answer(response: httpx.Response, *, by_hook: bool = False) -> Any:
@@ -25,25 +25,16 @@ def read_answer(response: httpx.Response, *, by_hook: bool = False) -> Any:
         NotReady: Too many requests; with the seconds until the limit is reset.
         PluginError: Permanent where somebody has to do something; everything else is tried again.
     """
-    status = response.status_code
     if response.is_success:
         return _taken(response) if by_hook else _document(response)
-    said = f"Netlify answered {status}{_reason(response) if not by_hook else ''}."
-    wait = http.retry_after_seconds(response)
-    if status == 429:
-        raise NotReady(f"{said} It asks to wait.", retry_after=wait)
-    if status >= 500 or status in (408, 409, 425):
-        if wait is not None:
-            raise NotReady(said, retry_after=wait)
-        raise PluginError(said, code="service_failed")
-    if by_hook:
-        raise PluginError(f"{said} {_advice_about_hook(status)}", code="service_refused", permanent=True)
-    if status in (401, 403):
-        raise AuthFailed(
-            f"{said} It refuses the access token: make one at Netlify (User settings, Applications, Personal access "
-            "tokens), in an account that may use the site, and save it as the plugin's secret."
-        )
-    raise PluginError(f"{said} {_advice_about_api(status)}", code="service_refused", permanent=True)
+    status = response.status_code
+    raise http.trouble_of(
+        response,
+        f"Netlify answered {status}{_reason(response) if not by_hook else ''}.",
+        advice=_advice_about_hook(status) if by_hook else _advice_about_api(status),
+        refused=() if by_hook else (401, 403),
+        passing=(408, 409, 425),
+    )
 
 
 def _taken(response: httpx.Response) -> None:
@@ -72,6 +63,11 @@ def _advice_about_hook(status: int) -> str:
 
 
 def _advice_about_api(status: int) -> str:
+    if status in (401, 403):
+        return (
+            "It refuses the access token: make one at Netlify (User settings, Applications, Personal access "
+            "tokens), in an account that may use the site, and save it as the plugin's secret."
+        )
     if status == 402:
         return "Something about the account's plan or payment has to be settled at Netlify."
     if status == 404:

@@ -21,41 +21,26 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-import httpx
-
 from plugin_host import http
+from plugin_host.deployments import DeploymentState, RemoteDeployment
 from plugin_host.errors import PluginConfigError, PluginError
 
 from .answers import read_answer
 from .config import NetlifyConfig
-from .states import State
 
-TIMEOUT_SECONDS: Final = 20.0
-_ADDRESS: Final = "https://api.netlify.com"
+NETLIFY: Final = http.Service(
+    name="netlify",
+    title="Netlify",
+    address="https://api.netlify.com",
+    user_agent="Tenantry-Netlify-Deployer/1.0",
+)
 _HOOK: Final = re.compile(r"^https://[^/]+/build_hooks/([A-Za-z0-9]+)(?:\?.*)?$")
 _STATES: Final = {
-    **dict.fromkeys(("new", "pending_review", "accepted", "enqueued"), State.QUEUED),
-    "ready": State.READY,
-    "error": State.ERROR,
-    "rejected": State.CANCELED,
+    **dict.fromkeys(("new", "pending_review", "accepted", "enqueued"), DeploymentState.QUEUED),
+    "ready": DeploymentState.READY,
+    "error": DeploymentState.ERROR,
+    "rejected": DeploymentState.CANCELED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
-    """A deploy as Netlify tells of it.
-
-    Args:
-        id: Empty where it has taken a hook's request, which names no deploy.
-    """
-
-    id: str = ""
-    state: State = State.STARTED
-    url: str = ""
-    details_url: str = ""
-    error: str = ""
-    title: str = ""
-    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +83,7 @@ class NetlifyClient:
         """Whether deploys can be found and asked for."""
         return bool(self.token and self.config.site)
 
-    async def start(self, mark: str) -> Remote:
+    async def start(self, mark: str) -> RemoteDeployment:
         """Start a build.
 
         Args:
@@ -114,36 +99,42 @@ class NetlifyClient:
             if self.config.branch:
                 query["trigger_branch"] = self.config.branch
             # The path is the credential: nothing that is said about the request may show it.
-            answer = await self._send("POST", f"/build_hooks/{self.hook}", query=query, json={})
+            answer = await NETLIFY.request("POST", f"/build_hooks/{self.hook}", params=query, json={})
             read_answer(answer, by_hook=True)
-            return Remote()
+            return RemoteDeployment()
         query["title"] = title
         if self.config.branch:
             query["branch"] = self.config.branch
         build = await self._call("POST", f"{self._site}/builds", query=query)
         if not isinstance(build, dict) or not isinstance(build.get("deploy_id"), str):
             raise PluginError("Netlify answered something that is no build.", code="answer_unreadable")
-        return Remote(id=build["deploy_id"][:100], created_at=_time(build.get("created_at")))
+        return RemoteDeployment(id=build["deploy_id"][:100], created_at=_time(build.get("created_at")))
 
-    async def find(self, mark: str) -> Remote | None:
+    async def find(self, mark: str, *, since: datetime, known_ids: frozenset[str]) -> RemoteDeployment | None:
         """Return the deploy with a mark, of the last 50."""
         found = await self._call("GET", f"{self._site}/deploys", query={"per_page": "50"})
         if not isinstance(found, list):
             raise PluginError(
                 "Netlify answered something that is no list of deploys.", code="answer_unreadable"
             )
-        deploys = [_remote(one) for one in found if isinstance(one, dict)]
-        return next((one for one in deploys if one.title == _title(mark)), None)
+        deploys = (one for one in found if isinstance(one, dict))
+        return next((_remote(one) for one in deploys if one.get("title") == _title(mark)), None)
 
-    async def look_at(self, remote_id: str) -> Remote:
+    async def look_at(self, remote_id: str) -> RemoteDeployment:
         """Return a deploy as it is now."""
         found = await self._call("GET", f"/api/v1/deploys/{quote(remote_id, safe='')}")
         return _remote(found if isinstance(found, dict) else {})
 
-    async def check_site(self) -> str:
-        """Return the site's name, as a token sees it."""
+    async def check(self) -> str:
+        """Ask for the site, where there is a token."""
+        if not self.can_follow:
+            return (
+                "The address of the build hook is well-formed. Whether Netlify takes it shows at the next deployment, "
+                "because asking would start one; without site and token deploys are not followed."
+            )
         found = await self._call("GET", self._site)
-        return str(found.get("name") if isinstance(found, dict) else "") or self.config.site
+        name = str(found.get("name") if isinstance(found, dict) else "") or self.config.site
+        return f"Netlify knows the site {name} and accepts the token."
 
     @property
     def _site(self) -> str:
@@ -151,59 +142,37 @@ class NetlifyClient:
 
     async def _call(self, method: str, path: str, *, query: dict[str, str] | None = None) -> Any:
         headers = {"authorization": f"Bearer {self.token}"}
-        return read_answer(await self._send(method, path, query=query or {}, headers=headers))
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: dict[str, str],
-        headers: dict[str, str] | None = None,
-        json: Any = None,
-    ) -> httpx.Response:
-        address = http.service_url("netlify", _ADDRESS) + path
-        sent = {"user-agent": "Tenantry-Netlify-Deployer/1.0", **(headers or {})}
-        try:
-            async with http.client(timeout=TIMEOUT_SECONDS, total_seconds=TIMEOUT_SECONDS) as client:
-                return await client.request(method, address, params=query, headers=sent, json=json)
-        except httpx.HTTPError as error:
-            # Its text may name the address.
-            raise PluginError(
-                f"Netlify could not be reached, or its answer broke off ({type(error).__name__}).",
-                code="service_unreachable",
-            ) from None
+        return read_answer(await NETLIFY.request(method, path, params=query, headers=headers))
 
 
 def _title(mark: str) -> str:
     return f"Tenantry {mark}"
 
 
-def _remote(document: Mapping[str, Any]) -> Remote:
+def _remote(document: Mapping[str, Any]) -> RemoteDeployment:
     identity = document.get("id")
     if not isinstance(identity, str) or not identity:
         raise PluginError("Netlify answered something that is no deploy.", code="answer_unreadable")
-    error = str(document.get("error_message") or "")[:1000]
+    error = str(document.get("error_message") or "")
     # One that is new here is still on its way, as far as anybody can say.
-    state = _STATES.get(str(document.get("state") or ""), State.BUILDING)
-    if state is State.ERROR and (error.lower().startswith("cancel") or document.get("skipped") is True):
-        state = State.CANCELED
+    state = _STATES.get(str(document.get("state") or ""), DeploymentState.BUILDING)
+    if state is DeploymentState.ERROR and (
+        error.lower().startswith("cancel") or document.get("skipped") is True
+    ):
+        state = DeploymentState.CANCELED
     admin = _link(document.get("admin_url"))
-    return Remote(
+    return RemoteDeployment(
         id=identity[:100],
         state=state,
         url=_link(document.get("deploy_ssl_url") or document.get("ssl_url")),
         details_url=_link(f"{admin}/deploys/{identity}") if admin else "",
         error=error,
-        title=str(document.get("title") or ""),
         created_at=_time(document.get("created_at")),
     )
 
 
 def _link(value: object) -> str:
-    """Return an address to be shown as a link."""
-    good = isinstance(value, str) and value.startswith("https://") and len(value) <= 400
-    return str(value) if good else ""
+    return value if isinstance(value, str) else ""
 
 
 def _time(value: object) -> datetime | None:

@@ -1,71 +1,21 @@
-"""The plugin's tables: what changed, and the deployments that took it to the site."""
+"""The plugin's tables; the indexes keep the names of its first release."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import models
-from django.utils import timezone
 
-from plugin_host.models import PluginModel, TenantRelation
-
-from .states import State, Trouble
+from plugin_host.deployments.models import DeploymentChange, DeploymentRecord
 
 
-class Deployment(PluginModel):
-    """One deployment; while it waits, it is the wish for one that the service has not accepted yet."""
-
-    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
-    asked_at = models.DateTimeField(default=timezone.now, help_text="When it was first tried to start it.")
-    accepted_at = models.DateTimeField(
-        null=True, help_text="When the service took it, by its clock if it says."
-    )
-    finished_at = models.DateTimeField(null=True)
-    remote_id = models.CharField(max_length=100, blank=True)
-    url = models.URLField(max_length=400, blank=True)
-    details_url = models.URLField(max_length=400, blank=True, help_text="Its page at the service.")
-    error = models.TextField(blank=True)
-    trouble = models.CharField(max_length=8, choices=Trouble, blank=True)
-    tries = models.PositiveIntegerField(default=0, help_text="Requests that may have started it.")
-    next_try_at = models.DateTimeField(default=timezone.now)
-
-    class Meta(PluginModel.Meta):
+class Deployment(DeploymentRecord):
+    class Meta(DeploymentRecord.Meta):
         indexes = [
             models.Index(fields=["tenant", "-asked_at"], name="plugin_netlify_deployer_asked"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.remote_id or self.pk} {self.state}"
 
-    @property
-    def took(self) -> str:
-        """How long it took, from the first try to its end: `1:20`; empty where nobody knows."""
-        if self.finished_at is None or self.state == State.STARTED:
-            return ""
-        minutes, seconds = divmod(round((self.finished_at - self.asked_at).total_seconds()), 60)
-        return f"{minutes}:{seconds:02}"
-
-    @property
-    def since(self) -> datetime:
-        """From when on the service can know of it."""
-        return self.accepted_at or self.asked_at
-
-
-class Change(PluginModel):
-    """Something that has to be deployed; without a deployment it still waits for one."""
-
-    deployment = TenantRelation(Deployment, null=True, on_delete=models.CASCADE, related_name="changes")
-    key = models.UUIDField(help_text="The event, or the run of a task; the same when it is told again.")
-    event = models.CharField(max_length=40, help_text="The type of the event; manual where a person asked.")
-    content_id = models.CharField(max_length=64, blank=True)
-    collection = models.CharField(max_length=100, blank=True)
-    title = models.CharField(max_length=200, blank=True)
-    noted_at = models.DateTimeField(default=timezone.now)
-
-    class Meta(PluginModel.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["tenant", "key"], name="plugin_netlify_deployer_change_key"),
-        ]
+class Change(DeploymentChange):
+    class Meta(DeploymentChange.Meta):
         indexes = [
             models.Index(
                 fields=["tenant", "noted_at"],
@@ -73,6 +23,3 @@ class Change(PluginModel):
                 name="plugin_netlify_deployer_open",
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.event} {self.title}".strip()

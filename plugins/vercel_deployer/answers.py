@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from plugin_host import http
-from plugin_host.errors import AuthFailed, NotReady, PluginError
+from plugin_host.errors import PluginError
 
 
 def read_answer(response: httpx.Response, *, by_hook: bool = False) -> dict[str, Any]:
@@ -33,19 +33,15 @@ def read_answer(response: httpx.Response, *, by_hook: bool = False) -> dict[str,
             )
         return document
     said = f"Vercel answered {status}{_reason(document) if not by_hook else ''}."
-    wait = http.retry_after_seconds(response)
-    if status == 429:
-        raise NotReady(f"{said} It asks to wait.", retry_after=wait)
-    if status >= 500 or status in (408, 409, 425):
-        if status == 409:
-            said += " The project is probably being moved to another team."
-        if wait is not None:
-            raise NotReady(said, retry_after=wait)
-        raise PluginError(said, code="service_failed")
-    advice = _advice_about_hook(status) if by_hook else _advice_about_api(status)
-    if status in (401, 403) and not by_hook:
-        raise AuthFailed(f"{said} {advice}")
-    raise PluginError(f"{said} {advice}", code="service_refused", permanent=True)
+    if status == 409:
+        said += " The project is probably being moved to another team."
+    raise http.trouble_of(
+        response,
+        said,
+        advice=_advice_about_hook(status) if by_hook else _advice_about_api(status),
+        refused=() if by_hook else (401, 403),
+        passing=(408, 409, 425),
+    )
 
 
 def _advice_about_hook(status: int) -> str:

@@ -25,49 +25,32 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import quote
 
-import httpx
-
 from plugin_host import http
+from plugin_host.deployments import DeploymentState, RemoteDeployment
 from plugin_host.errors import PluginConfigError, PluginError
 
 from .answers import read_answer
 from .config import VercelConfig
-from .states import State
 
-TIMEOUT_SECONDS: Final = 20.0
+VERCEL: Final = http.Service(
+    name="vercel",
+    title="Vercel",
+    address="https://api.vercel.com",
+    user_agent="Tenantry-Vercel-Deployer/1.0",
+)
 MARK: Final = "tenantryDeployment"
-_ADDRESS: Final = "https://api.vercel.com"
 _HOOK: Final = re.compile(
     r"^https://[^/]+/v1/integrations/deploy/([A-Za-z0-9_-]+)/([A-Za-z0-9_-]+)(?:\?.*)?$"
 )
 _STATES: Final = {
-    "QUEUED": State.QUEUED,
-    "INITIALIZING": State.QUEUED,
-    "BUILDING": State.BUILDING,
-    "READY": State.READY,
-    "ERROR": State.ERROR,
-    "CANCELED": State.CANCELED,
-    "DELETED": State.CANCELED,
+    "QUEUED": DeploymentState.QUEUED,
+    "INITIALIZING": DeploymentState.QUEUED,
+    "BUILDING": DeploymentState.BUILDING,
+    "READY": DeploymentState.READY,
+    "ERROR": DeploymentState.ERROR,
+    "CANCELED": DeploymentState.CANCELED,
+    "DELETED": DeploymentState.CANCELED,
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remote:
-    """A deployment as Vercel tells of it.
-
-    Args:
-        id: Empty where it has taken a hook's request and not named the deployment.
-        created_at: By its clock.
-        marks: What the deployment says of where it comes from.
-    """
-
-    id: str = ""
-    state: State = State.STARTED
-    url: str = ""
-    details_url: str = ""
-    error: str = ""
-    created_at: datetime | None = None
-    marks: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +97,7 @@ class VercelClient:
         """Whether deployments can be found and asked for."""
         return bool(self.token)
 
-    async def start(self, mark: str) -> Remote:
+    async def start(self, mark: str) -> RemoteDeployment:
         """Start a deployment.
 
         Args:
@@ -144,40 +127,46 @@ class VercelClient:
             body["target"] = "production"
         return _remote(await self._call("POST", "/v13/deployments", json=body, forceNew="1"))
 
-    async def find(self, mark: str, *, since: datetime, known: frozenset[str]) -> Remote | None:
+    async def find(self, mark: str, *, since: datetime, known_ids: frozenset[str]) -> RemoteDeployment | None:
         """Return the deployment with a mark; for a hook the first one of it since a time that is not known yet."""
-        found = [_remote(one) for one in await self._list(limit=50)]
+        listed = [(_remote(one), _marks(one)) for one in await self._list(limit=50)]
         if self.hook is None:
-            return next((one for one in found if one.marks.get(MARK) == mark), None)
+            return next((found for found, marks in listed if marks.get(MARK) == mark), None)
         own = [
-            one
-            for one in found
-            if one.marks.get("deployHookId") == self.hook[1]
-            and one.id not in known
-            and one.created_at is not None
-            and one.created_at >= since
+            found
+            for found, marks in listed
+            if marks.get("deployHookId") == self.hook[1]
+            and found.id not in known_ids
+            and found.created_at is not None
+            and found.created_at >= since
         ]
         return min(own, key=lambda one: one.created_at or since, default=None)
 
-    async def look_at(self, remote_id: str) -> Remote:
+    async def look_at(self, remote_id: str) -> RemoteDeployment:
         """Return a deployment as it is now."""
         return _remote(await self._call("GET", f"/v13/deployments/{quote(remote_id, safe='')}"))
 
-    async def check_project(self) -> str:
-        """Return the project's name, as a token sees it."""
+    async def check(self) -> str:
+        """Ask for the project, where there is a token."""
+        if not self.can_follow:
+            return (
+                "The address of the deploy hook is well-formed. Whether Vercel takes it shows at the next deployment, "
+                "because asking would start one; without a token deployments are not followed."
+            )
         answer = await self._call("GET", f"/v9/projects/{quote(self.project, safe='')}")
-        return str(answer.get("name") or self.project)
+        return f"Vercel knows the project {answer.get('name') or self.project} and accepts the token."
 
-    async def _start_by_hook(self, hook: tuple[str, str]) -> Remote:
+    async def _start_by_hook(self, hook: tuple[str, str]) -> RemoteDeployment:
         query = {"buildCache": "false"} if self.config.without_build_cache else {}
         # The path is the credential: nothing that is said about the request may show it.
-        answer = await self._send("POST", f"/v1/integrations/deploy/{hook[0]}/{hook[1]}", query=query)
+        path = f"/v1/integrations/deploy/{hook[0]}/{hook[1]}"
+        answer = await VERCEL.request("POST", path, params=query)
         job = read_answer(answer, by_hook=True).get("job")
         if not isinstance(job, dict):
             raise PluginError(
                 "Vercel took the deploy hook, but its answer names no job.", code="answer_unreadable"
             )
-        return Remote(created_at=_time(job.get("createdAt")), marks={})
+        return RemoteDeployment(created_at=_time(job.get("createdAt")))
 
     async def _list(self, *, limit: int, **query: str) -> list[dict[str, Any]]:
         answer = await self._call("GET", "/v6/deployments", projectId=self.project, limit=str(limit), **query)
@@ -192,54 +181,36 @@ class VercelClient:
         if self.config.team_id:
             query["teamId"] = self.config.team_id
         headers = {"authorization": f"Bearer {self.token}"}
-        return read_answer(await self._send(method, path, query=query, headers=headers, json=json))
-
-    async def _send(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: dict[str, str],
-        headers: dict[str, str] | None = None,
-        json: Any = None,
-    ) -> httpx.Response:
-        address = http.service_url("vercel", _ADDRESS) + path
-        sent = {"user-agent": "Tenantry-Vercel-Deployer/1.0", **(headers or {})}
-        try:
-            async with http.client(timeout=TIMEOUT_SECONDS, total_seconds=TIMEOUT_SECONDS) as client:
-                return await client.request(method, address, params=query, headers=sent, json=json)
-        except httpx.HTTPError as error:
-            # Its text may name the address.
-            raise PluginError(
-                f"Vercel could not be reached, or its answer broke off ({type(error).__name__}).",
-                code="service_unreachable",
-            ) from None
+        return read_answer(await VERCEL.request(method, path, params=query, headers=headers, json=json))
 
 
-def _remote(document: Mapping[str, Any]) -> Remote:
+def _remote(document: Mapping[str, Any]) -> RemoteDeployment:
     state = str(document.get("readyState") or document.get("state") or "")
-    marks = document.get("meta")
     identity = document.get("id") or document.get("uid")
     if not isinstance(identity, str) or not identity:
         raise PluginError("Vercel answered something that is no deployment.", code="answer_unreadable")
-    return Remote(
+    return RemoteDeployment(
         id=identity[:100],
         # One that is new here is still on its way, as far as anybody can say.
-        state=_STATES.get(state, State.BUILDING),
+        state=_STATES.get(state, DeploymentState.BUILDING),
         url=_link(document.get("url")),
         details_url=_link(document.get("inspectorUrl")),
-        error=str(document.get("errorMessage") or "")[:1000],
+        error=str(document.get("errorMessage") or ""),
         created_at=_time(document.get("created") or document.get("createdAt")),
-        marks=marks if isinstance(marks, dict) else {},
     )
 
 
+def _marks(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a deployment says of where it comes from."""
+    marks = document.get("meta")
+    return marks if isinstance(marks, dict) else {}
+
+
 def _link(value: object) -> str:
-    """Return an address to be shown as a link; Vercel leaves the scheme of a deployment's own away."""
+    """Return an address; Vercel leaves the scheme of a deployment's own away."""
     if not isinstance(value, str) or not value:
         return ""
-    address = value if "://" in value else f"https://{value}"
-    return address if address.startswith("https://") and len(address) <= 400 else ""
+    return value if "://" in value else f"https://{value}"
 
 
 def _time(milliseconds: object) -> datetime | None:

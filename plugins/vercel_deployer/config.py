@@ -1,17 +1,15 @@
-"""What a tenant sets: how deployments are started, which changes start one, and how long changes are gathered."""
+"""What a tenant sets of Vercel: how deployments are started; the rest is that of every deployer."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
-EVENTS: Final = ("record.published", "record.unpublished", "record.deleted")
+from plugin_host.deployments import deployment_config_schema
 
-CONFIG_SCHEMA: Final[Mapping[str, Any]] = {
-    "$schema": "http://json-schema.org/draft-07/schema#",
-    "type": "object",
-    "properties": {
+CONFIG_SCHEMA: Final[Mapping[str, Any]] = deployment_config_schema(
+    {
         "method": {
             "type": "string",
             "title": "Start deployments by",
@@ -51,49 +49,8 @@ CONFIG_SCHEMA: Final[Mapping[str, Any]] = {
             "description": "Slower; for sites whose build cache keeps old content. With a hook only.",
             "default": False,
         },
-        "events": {
-            "type": "array",
-            "title": "Changes",
-            "description": "Which of them start a deployment.",
-            "items": {"type": "string", "enum": list(EVENTS)},
-            "uniqueItems": True,
-            "default": list(EVENTS),
-        },
-        "collections": {
-            "type": "array",
-            "title": "Collections",
-            "description": "Only changes in these start a deployment; none named means all.",
-            "items": {"type": "string", "minLength": 1, "maxLength": 100},
-            "uniqueItems": True,
-            "maxItems": 50,
-            "default": [],
-        },
-        "quiet_seconds": {
-            "type": "integer",
-            "title": "Quiet time in seconds",
-            "description": "A deployment starts when nothing has changed for so long.",
-            "minimum": 0,
-            "maximum": 3600,
-            "default": 30,
-        },
-        "longest_wait_seconds": {
-            "type": "integer",
-            "title": "Longest wait in seconds",
-            "description": "It starts so long after the first change at the latest, however many follow.",
-            "minimum": 0,
-            "maximum": 86400,
-            "default": 300,
-        },
-        "keep_days": {
-            "type": "integer",
-            "title": "Days to keep the history",
-            "minimum": 1,
-            "maximum": 3650,
-            "default": 90,
-        },
     },
-    "additionalProperties": False,
-}
+)
 
 SECRETS_SCHEMA: Final[Mapping[str, Any]] = {
     "$schema": "http://json-schema.org/draft-07/schema#",
@@ -129,8 +86,6 @@ class VercelConfig:
 
     Args:
         method: `hook` or `api`.
-        events: Types of events that start a deployment.
-        collections: Only these; all where it is empty.
     """
 
     method: str = "hook"
@@ -138,21 +93,8 @@ class VercelConfig:
     team_id: str = ""
     target: str = "production"
     without_build_cache: bool = False
-    events: tuple[str, ...] = EVENTS
-    collections: tuple[str, ...] = ()
-    quiet_seconds: int = 30
-    longest_wait_seconds: int = 300
-    keep_days: int = 90
 
     @classmethod
-    def from_dict(cls, config: Mapping[str, Any]) -> VercelConfig:
-        """Return the configuration that `get_config` answered."""
-        known = {name: config[name] for name in cls.__dataclass_fields__ if name in config}
-        for name in ("events", "collections"):
-            if name in known:
-                known[name] = tuple(known[name])
-        return cls(**known)
-
-    def wants(self, event: str, collection: str) -> bool:
-        """Say whether such a change starts a deployment."""
-        return event in self.events and (not self.collections or collection in self.collections)
+    def from_dict(cls, config: Mapping[str, Any]) -> Self:
+        """Return what of a deployer's configuration is Vercel's own."""
+        return cls(**{name: config[name] for name in cls.__dataclass_fields__ if name in config})

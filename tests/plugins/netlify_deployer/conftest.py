@@ -7,8 +7,8 @@ from typing import Protocol
 
 import pytest
 
-from netlify_deployer import history
-from netlify_deployer.models import Deployment
+from plugin_host.deployments.history import History
+from plugin_host.deployments.models import DeploymentRecord
 from plugin_host.http import allow_outbound, use_services
 from plugin_host.testing import (
     Clock,
@@ -31,7 +31,7 @@ class Runs(Protocol):
 
 
 class Kept(Protocol):
-    def __call__(self, of: Tenant = ...) -> list[Deployment]: ...
+    def __call__(self, of: Tenant = ...) -> list[DeploymentRecord]: ...
 
 
 class Publish(Protocol):
@@ -93,9 +93,9 @@ def runs(clock: Clock, run_due: RunDue) -> Runs:
 def kept(tenant: Tenant, plugin_scope: PluginScope) -> Kept:
     """The deployments of the tenant, the newest first, with their changes."""
 
-    def newest(of: Tenant = tenant) -> list[Deployment]:
+    def newest(of: Tenant = tenant) -> list[DeploymentRecord]:
         with plugin_scope("netlify-deployer", of):
-            return history.newest(10)
+            return History.of("netlify-deployer").newest(10)
 
     return newest
 

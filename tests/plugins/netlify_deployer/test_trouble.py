@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from netlify_deployer import client, history
+from netlify_deployer import client
 from netlify_deployer.models import Deployment
+from plugin_host.deployments.history import History
 from plugin_host.testing import Clock, PluginEnabled, PluginScope, RunDue, Tenant
 from tests.plugins.netlify_deployer.conftest import HOOK, TOKEN, Kept, Publish, Runs
 from tests.plugins.netlify_deployer.peer import Fault, NetlifyPeer, Site, cut, hang, lost, rubbish, status
@@ -46,13 +48,13 @@ def test_who_hangs_is_tried_again(
     kept: Kept,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(client, "NETLIFY", replace(client.NETLIFY, timeout_seconds=0.3))
     netlify.fail(hang)
     publish()
     (run,) = runs()
     assert "ReadTimeout" in run.error
 
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 20.0)
+    monkeypatch.undo()
     runs(8)
 
     assert [one.state for one in kept()] == ["ready"]
@@ -196,7 +198,7 @@ def test_a_process_that_dies_before_it_writes_the_answer_down_makes_no_second_de
 ) -> None:
     publish()
     with plugin_scope("netlify-deployer", tenant):
-        history.begin_try(begun := Deployment.objects.create())
+        History.of("netlify-deployer").begin_try(begun := Deployment.objects.create())
     netlify.deploy(by_hook, title=f"Tenantry {begun.pk}")
     runs(8)
 

@@ -7,6 +7,8 @@ from typing import Protocol
 
 import pytest
 
+from plugin_host.deployments.history import History
+from plugin_host.deployments.models import DeploymentRecord
 from plugin_host.http import allow_outbound, use_services
 from plugin_host.testing import (
     Clock,
@@ -19,8 +21,6 @@ from plugin_host.testing import (
     Tenant,
 )
 from tests.plugins.vercel_deployer.peer import Project, VercelPeer
-from vercel_deployer import history
-from vercel_deployer.models import Deployment
 
 HOOK = "https://api.vercel.com/v1/integrations/deploy/prj_mine/hookOfMine"
 TOKEN = "token-of-mine-0123456789"
@@ -31,7 +31,7 @@ class Runs(Protocol):
 
 
 class Kept(Protocol):
-    def __call__(self, of: Tenant = ...) -> list[Deployment]: ...
+    def __call__(self, of: Tenant = ...) -> list[DeploymentRecord]: ...
 
 
 class Publish(Protocol):
@@ -93,9 +93,9 @@ def runs(clock: Clock, run_due: RunDue) -> Runs:
 def kept(tenant: Tenant, plugin_scope: PluginScope) -> Kept:
     """The deployments of the tenant, the newest first, with their changes."""
 
-    def newest(of: Tenant = tenant) -> list[Deployment]:
+    def newest(of: Tenant = tenant) -> list[DeploymentRecord]:
         with plugin_scope("vercel-deployer", of):
-            return history.newest(10)
+            return History.of("vercel-deployer").newest(10)
 
     return newest
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
+from plugin_host.deployments.history import History
 from plugin_host.testing import Clock, PluginEnabled, PluginScope, RunDue, Tenant
 from tests.plugins.vercel_deployer.conftest import HOOK, TOKEN, Kept, Publish, Runs
 from tests.plugins.vercel_deployer.peer import Fault, Project, VercelPeer, cut, hang, lost, rubbish, status
-from vercel_deployer import client, history
+from vercel_deployer import client
 from vercel_deployer.models import Deployment
 
 
@@ -46,13 +48,13 @@ def test_who_hangs_is_tried_again(
     kept: Kept,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(client, "VERCEL", replace(client.VERCEL, timeout_seconds=0.3))
     vercel.fail(hang)
     publish()
     (run,) = runs()
     assert "ReadTimeout" in run.error
 
-    monkeypatch.setattr(client, "TIMEOUT_SECONDS", 20.0)
+    monkeypatch.undo()
     runs(5)
 
     assert [one.state for one in kept()] == ["ready"]
@@ -202,7 +204,7 @@ def test_a_process_that_dies_before_it_writes_the_answer_down_makes_no_second_de
 ) -> None:
     publish()
     with plugin_scope("vercel-deployer", tenant):
-        history.begin_try(Deployment.objects.create())
+        History.of("vercel-deployer").begin_try(Deployment.objects.create())
     vercel.deploy(by_hook, meta={"deployHookId": "hookOfMine"})
     runs(5)
 

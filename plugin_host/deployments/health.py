@@ -1,26 +1,28 @@
-"""How the plugin's deployments fare, told from what it has kept."""
+"""How a deployer's deployments fare, told from what it has kept."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from plugin_host.deployments.history import History
+from plugin_host.deployments.states import DeploymentState, DeploymentTrouble
 from plugin_host.hooks.health_monitor import HealthStatus
 
-from .models import Deployment
-from .states import State, Trouble
+_BAD: Final = {
+    DeploymentState.ERROR: HealthStatus.UNHEALTHY,
+    DeploymentState.UNKNOWN: HealthStatus.DEGRADED,
+}
 
-_BAD: Final = {State.ERROR: HealthStatus.UNHEALTHY, State.UNKNOWN: HealthStatus.DEGRADED}
 
-
-def last_deployment() -> tuple[HealthStatus, str]:
+def last_deployment(history: History) -> tuple[HealthStatus, str]:
     """Return how the last deployment went; one that is not at its end counts only where something holds it up."""
-    held_up = Deployment.objects.filter(finished_at=None).exclude(trouble="").order_by("-asked_at").first()
+    held_up = history.last_held_up()
     if held_up is not None:
-        refused = held_up.trouble == Trouble.REFUSED
+        refused = held_up.trouble == DeploymentTrouble.REFUSED
         return (HealthStatus.UNHEALTHY if refused else HealthStatus.DEGRADED), held_up.error
-    last = Deployment.objects.exclude(finished_at=None).order_by("-asked_at").first()
+    last = history.last_finished()
     if last is None:
         return HealthStatus.HEALTHY, "Nothing has been deployed yet."
-    state = State(last.state)
+    state = DeploymentState(last.state)
     said = f"The last deployment, of {last.asked_at:%Y-%m-%d %H:%M} UTC, is {state.label.lower()}."
     return _BAD.get(state, HealthStatus.HEALTHY), f"{said} {last.error}".strip()

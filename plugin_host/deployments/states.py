@@ -7,7 +7,9 @@ from typing import Final
 from django.db.models import TextChoices
 
 
-class State(TextChoices):
+class DeploymentState(TextChoices):
+    """How far a deployment is; a service says one of those from `QUEUED` to `CANCELED`."""
+
     WAITING = "waiting", "Not started yet"
     STARTED = "started", "Started"
     QUEUED = "queued", "Queued"
@@ -18,10 +20,13 @@ class State(TextChoices):
     UNKNOWN = "unknown", "Not known how it ended"
 
 
-ACTIVE: Final = (State.STARTED, State.QUEUED, State.BUILDING)
+# It was taken by the service, and has not ended.
+UNDER_WAY: Final = (DeploymentState.STARTED, DeploymentState.QUEUED, DeploymentState.BUILDING)
 
 
-class Trouble(TextChoices):
+class DeploymentTrouble(TextChoices):
+    """What holds a deployment up."""
+
     PASSING = "passing", "It is tried again"
     LIMITED = "limited", "The service asks to wait"
     REFUSED = "refused", "Somebody has to do something"
