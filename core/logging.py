@@ -46,11 +46,22 @@ class Spellings(tuple[str, ...]):
 
 
 class _Bound(NamedTuple):
+    """What lines are marked with; looked through when a line is written, because most blocks write none."""
+
+    outer: _Bound | None
     fields: Mapping[str, object]
     redact: Spellings
 
+    def marks(self) -> dict[str, str]:
+        """Return what a line is marked with here."""
+        marks = self.outer.marks() if self.outer is not None else {}
+        marks.update(
+            (name, str(value)) for name, value in self.fields.items() if value is not None and value != ""
+        )
+        return marks
 
-_NOTHING_BOUND = _Bound({}, Spellings())
+
+_NOTHING_BOUND = _Bound(None, {}, Spellings())
 _bound: ContextVar[_Bound] = ContextVar("tenantry_log_context", default=_NOTHING_BOUND)
 
 
@@ -76,14 +87,12 @@ class _LogBlock(AbstractContextManager[None]):
         self._fields = fields
 
     def __enter__(self) -> None:
-        fields, redact = _bound.get()
-        marks = {name: value for name, value in self._fields.items() if value is not None and value != ""}
-        if marks:
-            fields = {**fields, **marks}
+        outer = _bound.get()
+        redact = outer.redact
         if self._redact:
             own = self._redact if isinstance(self._redact, Spellings) else spellings_of(self._redact)
             redact = _joined(own, redact) if redact else own
-        self._token = _bound.set(_Bound(fields, redact))
+        self._token = _bound.set(_Bound(outer, self._fields, redact))
 
     def __exit__(self, *exception: object) -> None:
         _bound.reset(self._token)
@@ -96,7 +105,7 @@ def log_context() -> dict[str, str]:
         if scope.tenant_id is not None:
             context["tenant"] = scope.tenant_slug or str(scope.tenant_id)
         context["correlation_id"] = str(scope.correlation_id)
-    context.update((name, str(value)) for name, value in _bound.get().fields.items())
+    context.update(_bound.get().marks())
     return context
 
 

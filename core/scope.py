@@ -48,6 +48,19 @@ class Scope:
     depth: int
     work: PlatformWork | None
 
+    def one_deeper(self, actor: Actor) -> Scope:
+        """Return the scope in which `actor` reacts to this one; `replace` takes three times as long."""
+        return Scope(
+            kind=self.kind,
+            tenant_id=self.tenant_id,
+            tenant_slug=self.tenant_slug,
+            actor=actor,
+            correlation_id=self.correlation_id,
+            causation_id=self.causation_id,
+            depth=self.depth + 1,
+            work=self.work,
+        )
+
 
 _scope: ContextVar[Scope | None] = ContextVar("tenantry_scope", default=None)
 

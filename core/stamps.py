@@ -59,7 +59,8 @@ class StampedCache[K: Hashable, V]:
 
     def get(self, key: K) -> V:
         """Return the value of `key`, loading it where it is not known or may have changed."""
-        if _listener.is_hearing():
+        # The flag first: nearly always it is up, and a call takes as long as the rest.
+        if _listener.hearing or _listener.is_hearing():
             value = self._entries.get(key, _MISSING)
             if value is not _MISSING:
                 return value  # type: ignore[no-any-return]  # the sentinel is gone
@@ -116,7 +117,7 @@ class _Listener:
 
     def __init__(self) -> None:
         self._started = False
-        self._hearing = False
+        self.hearing = False
         self._stopped = threading.Event()
         self._lock = threading.Lock()
         atexit.register(self._stopped.set)
@@ -126,11 +127,11 @@ class _Listener:
     def is_hearing(self) -> bool:
         if not self._started:
             self._start()
-        return self._hearing
+        return self.hearing
 
     def _forget_parent(self) -> None:
         # A forked child has the flags, but neither the thread nor the connection.
-        self._started = self._hearing = False
+        self._started = self.hearing = False
         self._lock = threading.Lock()
 
     def _start(self) -> None:
@@ -150,7 +151,7 @@ class _Listener:
                 if not self._stopped.is_set():
                     _logger.warning("changes are not heard, nothing is cached until they are: %s", error)
             finally:
-                self._hearing = False
+                self.hearing = False
             self._stopped.wait(_RECONNECT_SECONDS)
 
     def _listen(self) -> None:
@@ -159,7 +160,7 @@ class _Listener:
             listening.execute(f"LISTEN {_CHANNEL}")
             # What changed before LISTEN took hold was not heard.
             drop_all()
-            self._hearing = True
+            self.hearing = True
             while not self._stopped.is_set():
                 for notice in listening.notifies(timeout=_HEARTBEAT_SECONDS):
                     name, _, key = notice.payload.partition("\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from plugin_host.context import EventRegistration, rebound
@@ -14,6 +14,7 @@ from plugin_host.runner.handlers import Handler, HandlerTable, is_async_callable
 
 if TYPE_CHECKING:
     from plugin_host.base import Plugin
+    from plugin_host.dispatch.binding import InlineHandlers
     from plugin_host.loading.plugin import LoadedPlugin
     from plugin_host.state import TenantPlugin, TenantPlugins
 
@@ -21,13 +22,20 @@ Bind = Callable[["Plugin | None"], Callable[..., Any]]
 
 
 class TenantHandlers:
-    """The handlers of a tenant's plugins, by hook or event type; built once per change of the tenant's plugins."""
+    """The handlers of a tenant's plugins, by hook or event type; built once per change of the tenant's plugins.
+
+    Args:
+        handled: Every hook and event type that somebody handles, gates of paused plugins included.
+        inline: What `dispatch.binding.inline_handlers` has found, by hook and collection; it fills it.
+    """
 
     def __init__(self, plugins: TenantPlugins) -> None:
         self._plugins = plugins
         self._collections: dict[tuple[str, str], str] = {}
         self._held: dict[str, tuple[Handler, ...]] = {}
         self._table = HandlerTable(self._all())
+        self.inline: dict[tuple[str, str | None], InlineHandlers] = {}
+        self.handled = _shared(frozenset(self._table.hooks | self._held.keys()))
         self._narrowed: dict[tuple[str, str], tuple[Handler, ...]] = {}
         self._by_plugin: dict[str, Mapping[str, Mapping[str, Handler]]] = {}
         instances.retire_others(plugins)
@@ -78,6 +86,12 @@ class TenantHandlers:
                     yield handler
                 elif entry.is_paused and is_gate(handler.hook):
                     self._held[handler.hook] = (*self.held(handler.hook), handler)
+
+
+@lru_cache(maxsize=1024)
+def _shared(hooks: frozenset[str]) -> frozenset[str]:
+    """Return one set for all tenants with the same plugins, so that it stays in the processor's cache."""
+    return hooks
 
 
 def is_action(hook: str) -> bool:

@@ -75,12 +75,12 @@ class LoadedPlugins:
     Args:
         plugins: By id, in load order.
         failures: By id, or by the name that a plugin without an id was found under.
-        generation: Grows when a plugin is registered, taken out or switched in this process.
+        generation: Another object each time a plugin is registered, taken out or switched in this process.
     """
 
     plugins: dict[str, LoadedPlugin] = field(default_factory=dict)
     failures: dict[str, LoadFailure] = field(default_factory=dict)
-    generation: int = 0
+    generation: object = field(default_factory=object)
     _on_here: set[str] = field(default_factory=set)
 
     def is_enabled_here(self, plugin_id: str) -> bool:
@@ -91,18 +91,18 @@ class LoadedPlugins:
         """Take a plugin in, after all others."""
         last = max((other.load_order for other in self.plugins.values()), default=-1)
         self.plugins[plugin.id] = replace(plugin, load_order=last + 1)
-        self.generation += 1
+        self.generation = object()
 
     def remove(self, plugin_id: str) -> None:
         """Take a plugin out."""
         del self.plugins[plugin_id]
         self._on_here.discard(plugin_id)
-        self.generation += 1
+        self.generation = object()
 
     def switch_here(self, plugin_id: str, *, on: bool) -> None:
         """Turn a plugin on or off in this process."""
         (self._on_here.add if on else self._on_here.discard)(plugin_id)
-        self.generation += 1
+        self.generation = object()
 
     def failure_of(self, plugin_id: str) -> LoadFailure | None:
         """Return why a plugin is not loaded; a package that cannot be imported is known by its folder's name only."""

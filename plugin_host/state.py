@@ -142,6 +142,8 @@ class TenantPlugin:
 class TenantPlugins(Mapping[str, TenantPlugin]):
     """All plugins of a tenant by id, those that are loaded in load order first; made anew on every change."""
 
+    __slots__ = ("_entries", "_handlers", "generation", "has_half_open", "loaded", "tenant_id", "valid_until")
+
     def __init__(
         self,
         tenant_id: UUID,
@@ -179,7 +181,7 @@ class TenantPlugins(Mapping[str, TenantPlugin]):
 
     def is_current(self) -> bool:
         """Say whether neither a pause has ended nor a plugin was registered since."""
-        if self.generation != self.loaded.generation or self.loaded is not loaded_plugins():
+        if self.generation is not loaded_plugins().generation:
             return False
         return self.valid_until is None or timezone.now() < self.valid_until
 

@@ -1,8 +1,9 @@
 """What the host does round the calls of an inline hook, without the calls.
 
 The runner is the real one, but for the step that hands a handler to its thread or loop: that answers at once. So what
-is left is the way from the hook's name to its handlers, their order, the time limit, the account of each call and the
-verdict of all of them. What a handler's code is surrounded with in its own thread is measured beside it.
+is left is the way from the hook's name to its handlers, their order, the time limit, the account of each call, what the
+breaker takes of it and the verdict of all of them. What a handler's code is surrounded with in its own thread is
+measured beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from benchmarks.dispatch.installation import COLLECTION, ENABLED, GATE, NOBODYS_
 from core.logging import CollectedLines
 from core.scope import Scope, enter_scope
 from plugin_host.dispatch.binding import inline_handlers
-from plugin_host.dispatch.hook_runner import refuse_in_transaction
+from plugin_host.dispatch.hook_runner import note_run, refuse_in_transaction
 from plugin_host.hooks.publishing import PublishGateResult
 from plugin_host.runner import Handler, HookRunner, InlineBudget
 from plugin_host.runner.calls import _Answer, _finished
@@ -42,7 +43,7 @@ _FUNCTIONS: Final[dict[str, Callable[[], None]]] = {name: lambda: None for name 
 _seconds: Final = dict.fromkeys(ENABLED, 0.0)
 _done: Final = dict.fromkeys(ENABLED, 0)
 _failed: Final = dict.fromkeys(ENABLED, 0)
-_runner: Final = _WithoutCalls(before_call=refuse_in_transaction)
+_runner: Final = _WithoutCalls(before_call=refuse_in_transaction, sink=note_run)
 
 
 def measure(scopes: Sequence[Scope]) -> dict[str, float]:

@@ -12,7 +12,6 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from typing import Final
-from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connections
@@ -29,6 +28,9 @@ _IDLE_SECONDS: Final = 10.0
 
 class OutcomeNotes:
     """Outcomes of this process that are still to be written.
+
+    `good` names the tenants (the number of the UUID, whose own hash is Python code) and plugins of which the last that
+    is kept is that all went well, so that another run that did adds nothing.
 
     Args:
         write: Writes them, in the order of their ends; called from the thread.
@@ -53,23 +55,21 @@ class OutcomeNotes:
     def _start_over(self) -> None:
         self._changed = threading.Condition()
         self._open: list[PluginOutcome] = []
-        self._last: dict[tuple[UUID, str], PluginOutcome] = {}
+        self.good: set[tuple[int, str]] = set()
         self._is_urgent = False
         self._is_writing = False
         self._thread: threading.Thread | None = None
 
-    def has_good_news(self, tenant_id: UUID, plugin_id: str) -> bool:
-        """Say whether the last that was kept of a plugin is that all went well, so that another one adds nothing."""
-        last = self._last.get((tenant_id, plugin_id))
-        return last is not None and last.conduct is Conduct.GOOD
-
     def add(self, outcome: PluginOutcome) -> None:
         """Keep an outcome until it is written; returns at once."""
-        pair = (outcome.tenant_id, outcome.plugin_id)
+        pair = (outcome.tenant_id.int, outcome.plugin_id)
         with self._changed:
-            if outcome.conduct is Conduct.GOOD and self.has_good_news(*pair):
+            if outcome.conduct is not Conduct.GOOD:
+                self.good.discard(pair)
+            elif pair in self.good:
                 return
-            self._last[pair] = outcome
+            else:
+                self.good.add(pair)
             self._open.append(outcome)
             self._is_urgent = self._is_urgent or outcome.conduct is not Conduct.GOOD
             if self._thread is None:
@@ -104,7 +104,7 @@ class OutcomeNotes:
                 return []
             self._changed.wait_for(lambda: self._is_urgent, self._gather_seconds)
             batch, self._open = self._open, []
-            self._last.clear()
+            self.good.clear()
             self._is_urgent, self._is_writing = False, True
             return batch
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -56,7 +56,7 @@ class Surroundings(AbstractContextManager[None]):
 
 
 class InlineHandlers:
-    """The handlers of one operation and how their code is surrounded; one state of the plugins for all of them.
+    """The handlers of an operation and how their code is surrounded; one state of the plugins for all of them.
 
     Args:
         held: Gates that cannot be asked, because their plugins are paused.
@@ -78,7 +78,7 @@ class InlineHandlers:
         """Return what a handler's code runs inside."""
         scope = require_tenant()
         # What a plugin changes inside a hook lies one deeper, so that plugins which set each other off come to an end.
-        acting = replace(scope, actor=plugin_actor(handler.plugin_id), depth=scope.depth + 1)
+        acting = scope.one_deeper(plugin_actor(handler.plugin_id))
         run = self._plugins[handler.plugin_id].run(
             hook=handler.hook, tenant_slug=scope.tenant_slug, correlation_id=scope.correlation_id
         )
@@ -88,6 +88,7 @@ class InlineHandlers:
 _NOBODY: Final = InlineHandlers((), {})
 
 
+@lru_cache(maxsize=4096)
 def plugin_actor(plugin_id: str) -> Actor:
     """Return the actor that a plugin's own changes are done by."""
     return Actor(kind="plugin", id=plugin_id, label=plugin_id)
@@ -101,19 +102,27 @@ def handlers_in_scope(hook: str) -> tuple[Handler, ...]:
 
 
 def inline_handlers(hook: str, collection_name: str | None = None) -> InlineHandlers:
-    """Return who takes part in an operation of the tenant in scope."""
+    """Return who takes part in an operation of the tenant in scope; asked at every write, so mostly one look-up."""
     tenant_id = require_tenant().tenant_id
     assert tenant_id is not None  # require_tenant refuses otherwise
     plugins = tenant_plugins(tenant_id)
-    handlers = plugins.handlers.get(hook, collection_name)
-    held = plugins.handlers.held(hook)
-    if plugins.has_half_open:
-        turns = _turns(plugins, handlers)
-        held += tuple(handler for handler in handlers if not turns.get(handler.plugin_id, True))
-        handlers = tuple(handler for handler in handlers if turns.get(handler.plugin_id, True))
-    if not handlers and not held:
+    table = plugins.handlers
+    if hook not in table.handled:
         return _NOBODY
-    return InlineHandlers(handlers, plugins, held)
+    key = (hook, collection_name)
+    found = table.inline.get(key)
+    if found is None:
+        found = InlineHandlers(table.get(hook, collection_name), plugins, table.held(hook))
+        table.inline[key] = found
+    return _with_probes(found, plugins) if plugins.has_half_open else found
+
+
+def _with_probes(found: InlineHandlers, plugins: TenantPlugins) -> InlineHandlers:
+    """Hold back those that have to show whether they work again, but for one operation at a time."""
+    turns = _turns(plugins, found.handlers)
+    kept = tuple(handler for handler in found.handlers if turns.get(handler.plugin_id, True))
+    held = tuple(handler for handler in found.handlers if not turns.get(handler.plugin_id, True))
+    return InlineHandlers(kept, plugins, (*found.held, *held))
 
 
 def _turns(plugins: TenantPlugins, handlers: Iterable[Handler]) -> dict[str, bool]:

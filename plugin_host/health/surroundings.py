@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 from core.scope import Scope, use_scope
@@ -43,6 +42,6 @@ def check_surroundings(
         correlation_id=scope.correlation_id,
         once_scope=once_scope,
     )
-    acting = replace(scope, actor=plugin_actor(entry.plugin_id), depth=scope.depth + 1)
+    acting = scope.one_deeper(plugin_actor(entry.plugin_id))
     with use_scope(acting), plugin_run(run):
         yield

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import os
 import threading
-import time
 import traceback
 import weakref
 from collections.abc import Callable, Coroutine, Iterator, Sequence
@@ -15,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from functools import partial
+from time import monotonic
 from typing import Any, NamedTuple, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext
@@ -45,6 +44,8 @@ Bind = Callable[[Handler], AbstractContextManager[object]]
 MakeArguments = Callable[[Handler], tuple[Any, ...]]
 _logger = get_logger(__name__)
 
+# Looked up for every call.
+_DONE = HookOutcome.DONE
 # How long a cancelled coroutine gets to clean up, and a loop to answer, before they count as stuck.
 _GRACE_SECONDS = 0.25
 _MAX_LINES = 200
@@ -92,11 +93,10 @@ class RunnerStats:
 class _Progress:
     """What is known of a call from outside while it runs."""
 
-    __slots__ = ("began_at", "ended", "given_up", "lines", "started", "submitted")
+    __slots__ = ("ended", "given_up", "lines", "started", "submitted")
 
     def __init__(self) -> None:
-        self.submitted = time.monotonic()
-        self.began_at = time.time()
+        self.submitted = monotonic()
         self.started: float | None = None
         self.ended: float | None = None
         self.given_up = False
@@ -104,7 +104,7 @@ class _Progress:
 
     def begin(self) -> CollectedLines:
         """Note that the handler's code begins, or goes on as a coroutine; return where its log lines go."""
-        self.started = self.started or time.monotonic()
+        self.started = self.started or monotonic()
         self.ended = None
         if self.lines is None:
             self.lines = CollectedLines(limit=_MAX_LINES)
@@ -113,15 +113,14 @@ class _Progress:
     def duration_ms(self) -> float:
         if self.started is None:
             return 0.0
-        return ((self.ended or time.monotonic()) - self.started) * 1000
+        return ((self.ended or monotonic()) - self.started) * 1000
 
 
 # What a handler returned, or raised instead, and the account of it; a plain tuple, because it is unpacked at once.
 _Executed = tuple[Any, BaseException | None, HookRun]
 
 
-# As `HookRun._make`, at a third of its time.
-_as_run: Callable[[tuple[Any, ...]], HookRun] = partial(tuple.__new__, HookRun)
+_new_tuple = tuple.__new__
 
 
 class _Answer(NamedTuple):
@@ -296,18 +295,20 @@ class HookCalls:
     ) -> _Executed:
         limit = handler.time_limit_seconds if time_limit_seconds is None else time_limit_seconds
         progress = _Progress()
-        if budget is not None:
-            limit = min(limit, budget.left_seconds)
-            if limit <= 0:
+        if budget is None:
+            return self._within(handler, args, limit, bind or self._bind, progress)
+        left = budget.left_seconds
+        if left < limit:
+            if left <= 0:
                 error = HookNotStarted(
                     handler.hook, handler.plugin_id, "the hooks before it used up the operation's time."
                 )
                 return _finished(handler, progress, _failed(error), HookOutcome.NOT_STARTED)
+            limit = left
         try:
             return self._within(handler, args, limit, bind or self._bind, progress)
         finally:
-            if budget is not None:
-                budget.left_seconds -= time.monotonic() - progress.submitted
+            budget.left_seconds -= monotonic() - progress.submitted
 
     def _within(
         self, handler: Handler, args: Sequence[Any], limit: float, bind: Bind, progress: _Progress
@@ -320,7 +321,7 @@ class HookCalls:
         try:
             future = lease.submit(context.run, self._run_def, handler, args, bind, progress)
             try:
-                answer = future.result(timeout=max(0.0, deadline - time.monotonic()))
+                answer = future.result(timeout=max(0.0, deadline - monotonic()))
             except (TimeoutError, FutureCancelled):
                 return self._given_up(handler, progress, future, limit)
         finally:
@@ -343,7 +344,7 @@ class HookCalls:
             handler, lambda: self._run_async(handler, make, bind, progress), context
         )
         try:
-            answer = job.future.result(timeout=max(0.0, deadline - time.monotonic()))
+            answer = job.future.result(timeout=max(0.0, deadline - monotonic()))
         except (TimeoutError, FutureCancelled):
             job.cancel()
             if not loop_thread.answers(_GRACE_SECONDS):
@@ -559,7 +560,7 @@ class HookCalls:
         except BaseException as error:  # noqa: BLE001 - the host could not enter the plugin's context: the same
             return _failed(error)
         finally:
-            progress.ended = time.monotonic()
+            progress.ended = monotonic()
 
     async def _run_async(
         self, handler: Handler, make: Callable[[], Any], bind: Bind, progress: _Progress
@@ -583,7 +584,7 @@ class HookCalls:
         except BaseException as error:  # noqa: BLE001 - the host could not enter the plugin's context: the same
             return _failed(error)
         finally:
-            progress.ended = time.monotonic()
+            progress.ended = monotonic()
             lease.release()
 
     # -- accounts ------------------------------------------------------------------------------------------------
@@ -657,10 +658,11 @@ def _finished(
     if collected is not None and (collected.lines or collected.errors):
         lines, errors = tuple(collected.lines), collected.errors
     if outcome is None:
-        outcome = HookOutcome.DONE if error is None and not errors else _outcome_of(error)
+        outcome = _DONE if error is None and not errors else _outcome_of(error)
     began = progress.started
-    duration_ms = 0.0 if began is None else ((progress.ended or time.monotonic()) - began) * 1000
-    run = _as_run((handler, outcome, progress.began_at, duration_ms, failure, lines, errors))
+    duration_ms = 0.0 if began is None else ((progress.ended or monotonic()) - began) * 1000
+    # As `HookRun(…)`, at a third of its time.
+    run = _new_tuple(HookRun, (handler, outcome, progress.submitted, duration_ms, failure, lines, errors))
     return value, error, run
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +86,11 @@ class HandlerTable:
         }
         # The dictionary's own method: a lookup that finds nobody costs what a dictionary costs.
         self.get: Callable[[str, tuple[Handler, ...]], tuple[Handler, ...]] = self._by_hook.get
+
+    @property
+    def hooks(self) -> Set[str]:
+        """The hooks and event types that have handlers."""
+        return self._by_hook.keys()
 
     def __getitem__(self, hook: str) -> tuple[Handler, ...]:
         return self._by_hook.get(hook, ())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -59,7 +60,7 @@ class HookRun(NamedTuple):
     long as everything else round the call together.
 
     Args:
-        began_at: When, in seconds since 1970.
+        submitted: When it was asked for, in seconds of the monotonic clock.
         duration_ms: Time inside the handler, without waiting for a thread.
         failure: None where it ended well.
         lines: What it logged, the first lines.
@@ -68,7 +69,7 @@ class HookRun(NamedTuple):
 
     handler: Handler
     outcome: HookOutcome
-    began_at: float
+    submitted: float
     duration_ms: float
     failure: HookFailure | None = None
     lines: tuple[LogLine, ...] = ()
@@ -97,7 +98,7 @@ class HookRun(NamedTuple):
     @property
     def started_at(self) -> datetime:
         """When it was asked for."""
-        return datetime.fromtimestamp(self.began_at, UTC)
+        return datetime.now(UTC) - timedelta(seconds=time.monotonic() - self.submitted)
 
     @property
     def error(self) -> str:

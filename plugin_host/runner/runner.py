@@ -144,7 +144,9 @@ class HookRunner(HookCalls):
                 denials.append(denial)
                 if not ask_all:
                     break
-        return GateResult(tuple(denials), tuple(blockers), tuple(warnings), tuple(scores), tuple(runs))
+        answers = (tuple(denials), tuple(blockers), tuple(warnings), tuple(scores), tuple(runs))
+        # As `GateResult(…)`, at half of its time.
+        return tuple.__new__(GateResult, answers)
 
     def run_collect(
         self,

@@ -76,6 +76,7 @@ def test_another_process_is_heard() -> None:
 
 def test_nothing_is_cached_while_nothing_can_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     cache, loaded = counting("test_deaf")
+    monkeypatch.setattr(stamps._listener, "hearing", False)
     monkeypatch.setattr(stamps._listener, "is_hearing", lambda: False)
     cache.get("a"), cache.get("a")
     assert loaded == ["a", "a"]

@@ -19,7 +19,7 @@ def run(hook: str, outcome: HookOutcome, *, seconds: float = 0.1, is_not_ready: 
         plugin_id="plain", hook=hook, key=hook, call=str, is_async=False, time_limit_seconds=2.0
     )
     failure = HookFailure(text="NotReady: later", is_not_ready=True) if is_not_ready else None
-    return HookRun(handler, outcome, time.time(), seconds * 1000, failure)
+    return HookRun(handler, outcome, time.monotonic(), seconds * 1000, failure)
 
 
 @pytest.mark.parametrize(
