@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='core_collection_name_key'), core.tenancy.constraints.TenantPolicy(name='core_collection_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='core_collection_tenant_id_key')],
             },
         ),
         migrations.CreateModel(
@@ -63,6 +64,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', '-created_at', '-id'], name='core_event_created_idx'), models.Index(fields=['tenant', 'record_id', '-created_at'], name='core_event_record_idx')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='core_event_tenant_policy', privileges='SELECT, INSERT', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='core_event_tenant_id_key')],
             },
         ),
         migrations.CreateModel(
@@ -106,6 +109,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'collection', '-updated_at', '-id'], name='core_record_updated_idx'), models.Index(condition=models.Q(('source_path', ''), _negated=True), fields=['tenant', 'collection', 'source_path'], name='core_record_source_idx')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'collection', 'locale', 'slug'), name='core_record_slug_key'), core.tenancy.constraints.TenantPolicy(name='core_record_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='core_record_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='collection', name='core_record_collection_id_tenant_fk')],
             },
         ),
         migrations.CreateModel(
@@ -132,6 +137,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'collection_name', '-published_at', '-record'], name='core_snapshot_published_idx'), models.Index(fields=['tenant', 'path'], name='core_snapshot_path_idx')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'record'), name='core_snapshot_record_key'), models.UniqueConstraint(fields=('tenant', 'collection_name', 'locale', 'slug'), name='core_snapshot_slug_key'), core.tenancy.constraints.TenantPolicy(name='core_publishedsnapshot_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='core_publishedsnapshot_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='record', name='core_publishedsnapshot_record_id_tenant_fk'), core.tenancy.constraints.TenantForeignKey(field='collection', name='core_publishedsnapshot_collection_id_tenant_fk')],
             },
         ),
         migrations.CreateModel(
@@ -150,6 +157,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(condition=models.Q(('text_value__isnull', False)), fields=['tenant', 'collection', 'field', 'is_published', 'text_value', 'record'], name='core_field_text_idx'), models.Index(condition=models.Q(('float_value__isnull', False)), fields=['tenant', 'collection', 'field', 'is_published', 'float_value', 'record'], name='core_field_float_idx'), models.Index(condition=models.Q(('datetime_value__isnull', False)), fields=['tenant', 'collection', 'field', 'is_published', 'datetime_value', 'record'], name='core_field_datetime_idx'), models.Index(fields=['tenant', 'record', 'is_published'], name='core_field_record_idx')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='core_fieldvalue_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='core_fieldvalue_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='collection', name='core_fieldvalue_collection_id_tenant_fk'), core.tenancy.constraints.TenantForeignKey(field='record', name='core_fieldvalue_record_id_tenant_fk')],
             },
         ),
         migrations.CreateModel(
@@ -172,6 +181,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'record', '-version'], name='core_revision_record_idx')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='core_revision_tenant_policy', privileges='SELECT, INSERT, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='core_revision_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='record', name='core_revision_record_id_tenant_fk')],
             },
         ),
         migrations.CreateModel(
@@ -196,137 +207,5 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['tenant', '-at', '-id'], name='core_audit_at_idx')],
                 'constraints': [core.tenancy.constraints.TenantPolicy(name='core_auditentry_tenant_policy', privileges='SELECT, INSERT', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='core_auditentry_tenant_id_key')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.UniqueConstraint(fields=('tenant', 'name'), name='core_collection_name_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=core.tenancy.constraints.TenantPolicy(name='core_collection_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='collection',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='core_collection_tenant_id_key'),
-        ),
-        migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['tenant', '-created_at', '-id'], name='core_event_created_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['tenant', 'record_id', '-created_at'], name='core_event_record_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='event',
-            constraint=core.tenancy.constraints.TenantPolicy(name='core_event_tenant_policy', privileges='SELECT, INSERT', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='event',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='core_event_tenant_id_key'),
-        ),
-        migrations.AddIndex(
-            model_name='record',
-            index=models.Index(fields=['tenant', 'collection', '-updated_at', '-id'], name='core_record_updated_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='record',
-            index=models.Index(condition=models.Q(('source_path', ''), _negated=True), fields=['tenant', 'collection', 'source_path'], name='core_record_source_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='record',
-            constraint=models.UniqueConstraint(fields=('tenant', 'collection', 'locale', 'slug'), name='core_record_slug_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='record',
-            constraint=core.tenancy.constraints.TenantPolicy(name='core_record_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='record',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='core_record_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='record',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='collection', name='core_record_collection_id_tenant_fk'),
-        ),
-        migrations.AddIndex(
-            model_name='publishedsnapshot',
-            index=models.Index(fields=['tenant', 'collection_name', '-published_at', '-record'], name='core_snapshot_published_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='publishedsnapshot',
-            index=models.Index(fields=['tenant', 'path'], name='core_snapshot_path_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='publishedsnapshot',
-            constraint=models.UniqueConstraint(fields=('tenant', 'record'), name='core_snapshot_record_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='publishedsnapshot',
-            constraint=models.UniqueConstraint(fields=('tenant', 'collection_name', 'locale', 'slug'), name='core_snapshot_slug_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='publishedsnapshot',
-            constraint=core.tenancy.constraints.TenantPolicy(name='core_publishedsnapshot_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='publishedsnapshot',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='core_publishedsnapshot_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='publishedsnapshot',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='record', name='core_publishedsnapshot_record_id_tenant_fk'),
-        ),
-        migrations.AddConstraint(
-            model_name='publishedsnapshot',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='collection', name='core_publishedsnapshot_collection_id_tenant_fk'),
-        ),
-        migrations.AddIndex(
-            model_name='fieldvalue',
-            index=models.Index(condition=models.Q(('text_value__isnull', False)), fields=['tenant', 'collection', 'field', 'is_published', 'text_value', 'record'], name='core_field_text_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='fieldvalue',
-            index=models.Index(condition=models.Q(('float_value__isnull', False)), fields=['tenant', 'collection', 'field', 'is_published', 'float_value', 'record'], name='core_field_float_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='fieldvalue',
-            index=models.Index(condition=models.Q(('datetime_value__isnull', False)), fields=['tenant', 'collection', 'field', 'is_published', 'datetime_value', 'record'], name='core_field_datetime_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='fieldvalue',
-            index=models.Index(fields=['tenant', 'record', 'is_published'], name='core_field_record_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='fieldvalue',
-            constraint=core.tenancy.constraints.TenantPolicy(name='core_fieldvalue_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='fieldvalue',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='core_fieldvalue_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='fieldvalue',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='collection', name='core_fieldvalue_collection_id_tenant_fk'),
-        ),
-        migrations.AddConstraint(
-            model_name='fieldvalue',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='record', name='core_fieldvalue_record_id_tenant_fk'),
-        ),
-        migrations.AddIndex(
-            model_name='revision',
-            index=models.Index(fields=['tenant', 'record', '-version'], name='core_revision_record_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=core.tenancy.constraints.TenantPolicy(name='core_revision_tenant_policy', privileges='SELECT, INSERT, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='core_revision_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='revision',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='record', name='core_revision_record_id_tenant_fk'),
         ),
     ]

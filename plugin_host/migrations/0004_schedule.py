@@ -44,6 +44,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(condition=models.Q(('next_run_at__isnull', False)), fields=['next_run_at'], name='plugin_host_item_due_idx'), models.Index(condition=models.Q(('next_run_at__isnull', False)), fields=['planned_at'], name='plugin_host_item_planned_idx')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'plugin', 'kind', 'item_id', 'target'), name='plugin_host_scheduleditem_key'), core.tenancy.constraints.TenantPolicy(name='plugin_host_scheduleditem_tenant_policy', privileges='SELECT, INSERT, UPDATE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_scheduleditem_tenant_id_key')],
             },
         ),
         migrations.CreateModel(
@@ -75,6 +77,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['next_attempt_at', 'id'], name='plugin_host_run_due_idx'), models.Index(condition=models.Q(('status', 'running')), fields=['lease_until'], name='plugin_host_run_lease_idx'), models.Index(condition=models.Q(('status', 'ended'), _negated=True), fields=['item'], name='plugin_host_run_open_idx')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'item', 'slot'), name='plugin_host_scheduledrun_slot_key'), models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('lease_until__isnull', False), ('status', 'running')), models.Q(models.Q(('status', 'running'), _negated=True), ('lease_token__isnull', True), ('lease_until__isnull', True)), _connector='OR'), name='plugin_host_scheduledrun_lease'), models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('status', 'ended'), models.Q(('outcome', ''), _negated=True)), models.Q(models.Q(('status', 'ended'), _negated=True), ('finished_at__isnull', True), ('outcome', '')), _connector='OR'), name='plugin_host_scheduledrun_outcome'), core.tenancy.constraints.TenantPolicy(name='plugin_host_scheduledrun_tenant_policy', privileges='SELECT, INSERT, UPDATE (next_attempt_at)', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_scheduledrun_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='item', name='plugin_host_scheduledrun_item_id_tenant_fk')],
             },
         ),
         migrations.CreateModel(
@@ -97,78 +101,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'run', 'number'], name='plugin_host_attempt_run_idx')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='plugin_host_scheduledattempt_tenant_policy', privileges='SELECT, UPDATE (progress_done, progress_total)', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_scheduledattempt_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='run', name='plugin_host_scheduledattempt_run_id_tenant_fk')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='scheduleditem',
-            index=models.Index(condition=models.Q(('next_run_at__isnull', False)), fields=['next_run_at'], name='plugin_host_item_due_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='scheduleditem',
-            index=models.Index(condition=models.Q(('next_run_at__isnull', False)), fields=['planned_at'], name='plugin_host_item_planned_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduleditem',
-            constraint=models.UniqueConstraint(fields=('tenant', 'plugin', 'kind', 'item_id', 'target'), name='plugin_host_scheduleditem_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduleditem',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_host_scheduleditem_tenant_policy', privileges='SELECT, INSERT, UPDATE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduleditem',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_scheduleditem_tenant_id_key'),
-        ),
-        migrations.AddIndex(
-            model_name='scheduledrun',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['next_attempt_at', 'id'], name='plugin_host_run_due_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='scheduledrun',
-            index=models.Index(condition=models.Q(('status', 'running')), fields=['lease_until'], name='plugin_host_run_lease_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='scheduledrun',
-            index=models.Index(condition=models.Q(('status', 'ended'), _negated=True), fields=['item'], name='plugin_host_run_open_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledrun',
-            constraint=models.UniqueConstraint(fields=('tenant', 'item', 'slot'), name='plugin_host_scheduledrun_slot_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledrun',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lease_token__isnull', False), ('lease_until__isnull', False), ('status', 'running')), models.Q(models.Q(('status', 'running'), _negated=True), ('lease_token__isnull', True), ('lease_until__isnull', True)), _connector='OR'), name='plugin_host_scheduledrun_lease'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledrun',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('status', 'ended'), models.Q(('outcome', ''), _negated=True)), models.Q(models.Q(('status', 'ended'), _negated=True), ('finished_at__isnull', True), ('outcome', '')), _connector='OR'), name='plugin_host_scheduledrun_outcome'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledrun',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_host_scheduledrun_tenant_policy', privileges='SELECT, INSERT, UPDATE (next_attempt_at)', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledrun',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_scheduledrun_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledrun',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='item', name='plugin_host_scheduledrun_item_id_tenant_fk'),
-        ),
-        migrations.AddIndex(
-            model_name='scheduledattempt',
-            index=models.Index(fields=['tenant', 'run', 'number'], name='plugin_host_attempt_run_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledattempt',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_host_scheduledattempt_tenant_policy', privileges='SELECT, UPDATE (progress_done, progress_total)', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledattempt',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_scheduledattempt_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='scheduledattempt',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='run', name='plugin_host_scheduledattempt_run_id_tenant_fk'),
         ),
     ]

@@ -37,6 +37,8 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'search metrics',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'source', 'domain', '-received_at'], name='plugin_host_seometrics_of'), models.Index(condition=models.Q(('searched_at', None)), fields=['stored_at'], name='plugin_host_seometrics_left')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='plugin_host_seometrics_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_seometrics_tenant_id_key')],
             },
         ),
         migrations.CreateModel(
@@ -60,6 +62,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'search pattern',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'source', 'domain', 'name', 'subject'), name='plugin_host_seopattern_key'), core.tenancy.constraints.TenantPolicy(name='plugin_host_seopattern_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_seopattern_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='metrics', name='plugin_host_seopattern_metrics_id_tenant_fk')],
             },
         ),
         migrations.CreateModel(
@@ -80,54 +83,8 @@ class Migration(migrations.Migration):
                 'verbose_name': 'applied learning',
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'record_id'], name='plugin_host_seolearning_record')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='plugin_host_seolearning_tenant_policy', privileges='SELECT, INSERT', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_seolearning_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='pattern', name='plugin_host_seolearning_pattern_id_tenant_fk')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='seometrics',
-            index=models.Index(fields=['tenant', 'source', 'domain', '-received_at'], name='plugin_host_seometrics_of'),
-        ),
-        migrations.AddIndex(
-            model_name='seometrics',
-            index=models.Index(condition=models.Q(('searched_at', None)), fields=['stored_at'], name='plugin_host_seometrics_left'),
-        ),
-        migrations.AddConstraint(
-            model_name='seometrics',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_host_seometrics_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='seometrics',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_seometrics_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='seopattern',
-            constraint=models.UniqueConstraint(fields=('tenant', 'source', 'domain', 'name', 'subject'), name='plugin_host_seopattern_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='seopattern',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_host_seopattern_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='seopattern',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_seopattern_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='seopattern',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='metrics', name='plugin_host_seopattern_metrics_id_tenant_fk'),
-        ),
-        migrations.AddIndex(
-            model_name='seolearning',
-            index=models.Index(fields=['tenant', 'record_id'], name='plugin_host_seolearning_record'),
-        ),
-        migrations.AddConstraint(
-            model_name='seolearning',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_host_seolearning_tenant_policy', privileges='SELECT, INSERT', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='seolearning',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_host_seolearning_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='seolearning',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='pattern', name='plugin_host_seolearning_pattern_id_tenant_fk'),
         ),
     ]

@@ -29,6 +29,9 @@ class Migration(migrations.Migration):
                 ('is_superuser', models.BooleanField(default=False, help_text='May do everything on the platform host.')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
+            options={
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='tenants_user_policy', privileges='SELECT', rows='id IN (SELECT m.user_id FROM tenants_membership m)')],
+            },
         ),
         migrations.CreateModel(
             name='ApiKey',
@@ -112,6 +115,9 @@ class Migration(migrations.Migration):
                 ('accent_color', models.CharField(blank=True, max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'Write the colour as #rrggbb.')])),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
             ],
+            options={
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='tenants_tenant_policy', privileges='SELECT, UPDATE (name, time_zone, tagline, accent_color)', rows='id = @tenant@')],
+            },
         ),
         migrations.CreateModel(
             name='Credential',
@@ -121,10 +127,6 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('last_sign_in_at', models.DateTimeField(null=True)),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=core.tenancy.constraints.TenantPolicy(name='tenants_user_policy', privileges='SELECT', rows='id IN (SELECT m.user_id FROM tenants_membership m)'),
         ),
         migrations.AddField(
             model_name='apikey',
@@ -145,10 +147,6 @@ class Migration(migrations.Migration):
             model_name='session',
             name='user',
             field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddConstraint(
-            model_name='tenant',
-            constraint=core.tenancy.constraints.TenantPolicy(name='tenants_tenant_policy', privileges='SELECT, UPDATE (name, time_zone, tagline, accent_color)', rows='id = @tenant@'),
         ),
         migrations.AddField(
             model_name='session',

@@ -38,6 +38,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', '-asked_at'], name='plugin_vercel_deployer_asked')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='plugin_vercel_deployer_deployment_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_vercel_deployer_deployment_tenant_id_key')],
             },
         ),
         migrations.CreateModel(
@@ -56,38 +58,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(condition=models.Q(('deployment', None)), fields=['tenant', 'noted_at'], name='plugin_vercel_deployer_open')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'key'), name='plugin_vercel_deployer_change_key'), core.tenancy.constraints.TenantPolicy(name='plugin_vercel_deployer_change_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_vercel_deployer_change_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='deployment', name='plugin_vercel_deployer_change_deployment_id_tenant_fk')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='deployment',
-            index=models.Index(fields=['tenant', '-asked_at'], name='plugin_vercel_deployer_asked'),
-        ),
-        migrations.AddConstraint(
-            model_name='deployment',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_vercel_deployer_deployment_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='deployment',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_vercel_deployer_deployment_tenant_id_key'),
-        ),
-        migrations.AddIndex(
-            model_name='change',
-            index=models.Index(condition=models.Q(('deployment', None)), fields=['tenant', 'noted_at'], name='plugin_vercel_deployer_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=models.UniqueConstraint(fields=('tenant', 'key'), name='plugin_vercel_deployer_change_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_vercel_deployer_change_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_vercel_deployer_change_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='change',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='deployment', name='plugin_vercel_deployer_change_deployment_id_tenant_fk'),
         ),
     ]

@@ -35,6 +35,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'occurred_at'], name='plugin_webhooks_message_idx')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='plugin_webhooks_message_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_webhooks_message_tenant_id_key')],
             },
         ),
         migrations.CreateModel(
@@ -56,6 +58,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(fields=['tenant', 'endpoint', '-id'], name='plugin_webhooks_attempt_idx'), models.Index(fields=['tenant', 'at'], name='plugin_webhooks_old_idx')],
+                'constraints': [core.tenancy.constraints.TenantPolicy(name='plugin_webhooks_attempt_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_webhooks_attempt_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='message', name='plugin_webhooks_attempt_message_id_tenant_fk')],
             },
         ),
         migrations.CreateModel(
@@ -78,6 +82,8 @@ class Migration(migrations.Migration):
             options={
                 'abstract': False,
                 'base_manager_name': 'objects',
+                'indexes': [models.Index(condition=models.Q(('status', 'waiting')), fields=['tenant', 'endpoint', 'next_try_at', 'id'], name='plugin_webhooks_due_idx'), models.Index(condition=models.Q(('status', 'waiting')), fields=['tenant', 'endpoint', 'record_id', 'record_version'], name='plugin_webhooks_order_idx'), models.Index(fields=['tenant', 'endpoint', '-id'], name='plugin_webhooks_list_idx')],
+                'constraints': [models.UniqueConstraint(fields=('tenant', 'message', 'endpoint'), name='plugin_webhooks_sending_key'), core.tenancy.constraints.TenantPolicy(name='plugin_webhooks_sending_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_webhooks_sending_tenant_id_key'), core.tenancy.constraints.TenantForeignKey(field='message', name='plugin_webhooks_sending_message_id_tenant_fk')],
             },
         ),
         migrations.CreateModel(
@@ -100,65 +106,5 @@ class Migration(migrations.Migration):
                 'base_manager_name': 'objects',
                 'constraints': [models.UniqueConstraint(fields=('tenant', 'name'), name='plugin_webhooks_state_key'), core.tenancy.constraints.TenantPolicy(name='plugin_webhooks_endpointstate_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'), models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_webhooks_endpointstate_tenant_id_key')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='message',
-            index=models.Index(fields=['tenant', 'occurred_at'], name='plugin_webhooks_message_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_webhooks_message_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_webhooks_message_tenant_id_key'),
-        ),
-        migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(fields=['tenant', 'endpoint', '-id'], name='plugin_webhooks_attempt_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(fields=['tenant', 'at'], name='plugin_webhooks_old_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_webhooks_attempt_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_webhooks_attempt_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='attempt',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='message', name='plugin_webhooks_attempt_message_id_tenant_fk'),
-        ),
-        migrations.AddIndex(
-            model_name='sending',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['tenant', 'endpoint', 'next_try_at', 'id'], name='plugin_webhooks_due_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='sending',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['tenant', 'endpoint', 'record_id', 'record_version'], name='plugin_webhooks_order_idx'),
-        ),
-        migrations.AddIndex(
-            model_name='sending',
-            index=models.Index(fields=['tenant', 'endpoint', '-id'], name='plugin_webhooks_list_idx'),
-        ),
-        migrations.AddConstraint(
-            model_name='sending',
-            constraint=models.UniqueConstraint(fields=('tenant', 'message', 'endpoint'), name='plugin_webhooks_sending_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='sending',
-            constraint=core.tenancy.constraints.TenantPolicy(name='plugin_webhooks_sending_tenant_policy', privileges='SELECT, INSERT, UPDATE, DELETE', rows='tenant_id = @tenant@'),
-        ),
-        migrations.AddConstraint(
-            model_name='sending',
-            constraint=models.UniqueConstraint(fields=('tenant', 'id'), name='plugin_webhooks_sending_tenant_id_key'),
-        ),
-        migrations.AddConstraint(
-            model_name='sending',
-            constraint=core.tenancy.constraints.TenantForeignKey(field='message', name='plugin_webhooks_sending_message_id_tenant_fk'),
         ),
     ]
