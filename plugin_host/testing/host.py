@@ -116,10 +116,17 @@ def plugin_scope(plugin_id: str, tenant: Tenant) -> Iterator[None]:
 
 def plugin_at(path: Path) -> str | None:
     """Return the plugin whose package, or whose distribution, a test file lies in."""
-    for config in apps.get_app_configs():
-        if isinstance(config, PluginAppConfig) and path.is_relative_to(_home(Path(config.path))):
-            return config.plugin_id
-    return None
+    return next((plugin_id for home, plugin_id in _homes() if path.is_relative_to(home)), None)
+
+
+@cache
+def _homes() -> list[tuple[Path, str]]:
+    """Return the folder of each plugin; every test asks for them."""
+    return [
+        (_home(Path(config.path)), config.plugin_id)
+        for config in apps.get_app_configs()
+        if isinstance(config, PluginAppConfig)
+    ]
 
 
 def _home(package: Path) -> Path:

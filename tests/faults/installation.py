@@ -22,7 +22,12 @@ from core.scope import platform_scope
 from plugin_host.models.delivery import Delivery
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
+# Whoever is killed is missed after so long.
 LEASE_SECONDS = 8
+# Where nobody is killed: a process that the machine starves for seconds does not lose its work to another one.
+LONG_LEASE_SECONDS = 60
+# Nothing is measured by it: it ends what would never come to its end.
+PATIENCE_SECONDS = 240
 
 
 class Installation:
@@ -75,6 +80,18 @@ class Installation:
         for process in self._processes:
             kill_group(process)
 
+    def keep_leases(self) -> None:
+        """Let processes that are started from now on hold their work for long, however slow the machine is."""
+        self.extra["DELIVERY_LEASE_SECONDS"] = str(LONG_LEASE_SECONDS)
+
+    def keep_paused(self) -> None:
+        """Let no process that is started from now on try what the breaker has paused, before the test has looked."""
+        self.extra["BREAKER_FIRST_WAIT_SECONDS"] = "3600"
+
+    def has_logged(self, text: str) -> bool:
+        """Say whether any process wrote this."""
+        return any(text in path.read_text(errors="replace") for path in self.folder.glob("*.log"))
+
     def logs(self) -> str:
         return "\n".join(
             f"--- {path.name}\n{path.read_text(errors='replace')[-4000:]}"
@@ -89,13 +106,22 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def kill_pool(worker: subprocess.Popen[bytes]) -> None:
+    """kill -9 the pool processes of a worker; one may have ended by itself meanwhile."""
+    for child in pool_children(worker):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
 def pool_children(worker: subprocess.Popen[bytes]) -> list[int]:
     """Return the pool processes of a worker."""
     children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
     return [int(child) for child in children]
 
 
-def wait_until(condition: Callable[[], Any], installation: Installation, *, seconds: float = 90) -> Any:
+def wait_until(
+    condition: Callable[[], Any], installation: Installation, *, seconds: float = PATIENCE_SECONDS
+) -> Any:
     """Wait for a condition; what the processes wrote is in the failure."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()

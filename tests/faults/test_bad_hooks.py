@@ -85,6 +85,7 @@ def misbehaving(installation: Installation, tenant: Tenant, tmp_path: Path) -> N
 @pytest.fixture
 def hanging(installation: Installation, tenant: Tenant, other_tenant: Tenant, tmp_path: Path) -> None:
     """An installation with a plugin that hangs and one that does not; both tenants have both."""
+    installation.keep_paused()
     add_plugins(installation, tmp_path, hanging=HANGING, steady=STEADY)
     for one in (tenant, other_tenant):
         switch_on(one, "hanging", "steady")
@@ -139,6 +140,7 @@ def test_a_delivery_that_kills_its_process_ends_after_three_times(
 
 @pytest.mark.usefixtures("misbehaving")
 def test_a_hook_that_blocks_the_loop_pauses_its_plugin(installation: Installation, tenant: Tenant) -> None:
+    installation.keep_paused()
     installation.start_beat()
     installation.start_worker()
 
@@ -210,7 +212,7 @@ def test_a_process_in_which_too_many_hooks_hang_is_replaced(
     before = set(pool_children(worker))
 
     publish(installation, tenant, *["hang"] * 30)
-    wait_until(lambda: "Too many hooks of this process do not return" in installation.logs(), installation)
+    wait_until(lambda: installation.has_logged("Too many hooks of this process do not return"), installation)
     publish(installation, other_tenant, *["fine"] * 5)
     wait_until(
         lambda: (ended(other_tenant, "hanging"), ended(other_tenant, "steady")) == (10, 5), installation

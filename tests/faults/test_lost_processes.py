@@ -23,11 +23,12 @@ from plugin_host.models.delivery import Delivery, DeliveryAttempt, DeliveryHisto
 from plugin_host.testing.host import enable_plugin
 from tenants.models import Tenant
 from tests.faults.installation import (
+    PATIENCE_SECONDS,
     Installation,
     Receiver,
     kill_group,
+    kill_pool,
     no_open_work,
-    pool_children,
     receiving,
     wait_until,
 )
@@ -133,8 +134,7 @@ def test_nothing_is_lost_when_pool_processes_are_killed(
     for share in (5, 3):
         wanted = FEWER // share
         wait_until(partial(_has_seen, receiver, wanted), installation)
-        for child in pool_children(worker):
-            os.kill(child, signal.SIGKILL)
+        kill_pool(worker)
         in_flight |= running_deliveries(tenant)
     wait_until(lambda: publisher.poll() == 0, installation)
     wait_until(no_open_work, installation)
@@ -146,6 +146,7 @@ def test_nothing_is_lost_when_pool_processes_are_killed(
 def test_publishing_never_waits_for_a_frozen_broker_and_nothing_is_lost(
     installation: Installation, tenant: Tenant, receiver: Receiver
 ) -> None:
+    installation.keep_leases()
     installation.start_beat()
     installation.start_worker()
     drafts = make_drafts(tenant, FEWER)
@@ -170,6 +171,7 @@ def test_publishing_never_waits_for_a_frozen_broker_and_nothing_is_lost(
 def test_nothing_is_lost_when_the_broker_is_killed_empty(
     installation: Installation, tenant: Tenant, receiver: Receiver
 ) -> None:
+    installation.keep_leases()
     installation.start_beat()
     workers = [installation.start_worker()]
     publisher = publish(installation, tenant, make_drafts(tenant, FEWER))
@@ -193,12 +195,13 @@ def test_nothing_is_lost_when_the_broker_is_killed_empty(
 def test_stopping_a_worker_lets_hooks_end_and_leaves_the_rest(
     installation: Installation, tenant: Tenant, receiver: Receiver
 ) -> None:
+    installation.keep_leases()
     worker = installation.start_worker()
     publisher = publish(installation, tenant, make_drafts(tenant, FEWER))
     wait_until(lambda: len(receiver.seen) >= FEWER // 5, installation)
 
     worker.terminate()
-    worker.wait(60)
+    worker.wait(PATIENCE_SECONDS)
     wait_until(lambda: publisher.poll() == 0, installation)
 
     assert worker.returncode == 0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 from django.contrib.staticfiles import finders
 from django.test import Client
-from drf_spectacular.validation import validate_schema
+from drf_spectacular import validation
 
 from core.security_headers import DOCS_POLICY
 from tenants.models import Role, Tenant
@@ -44,6 +46,9 @@ def content(tenant: Tenant) -> Tenant:
 
 def test_it_is_valid_openapi_for_everybody(content: Tenant) -> None:
     host = host_of(content)
+    # drf_spectacular's own function is of the same opinion, and takes half a minute to reach it.
+    specification = Path(validation.__file__).with_name("openapi_3_1_schema.json")
+    validator = jsonschema_rs.validator_for(json.loads(specification.read_text()))
     for client in (
         Client(headers={"host": host}),
         Client(headers={"host": PLATFORM_HOST}),
@@ -52,7 +57,7 @@ def test_it_is_valid_openapi_for_everybody(content: Tenant) -> None:
     ):
         found = document(client)
 
-        validate_schema(found)  # type: ignore[no-untyped-call]  # the library has no types
+        validator.validate(found)
         assert found["openapi"] == "3.1.0"
         ids = [
             operation["operationId"]
