@@ -23,6 +23,7 @@ TABLES_WITHOUT_TENANT: Final[dict[str, dict[str, str] | None]] = {
     "auth_permission": {"tenant": "SELECT", "platform": "SELECT"},
     "platform_plugin_settings": {"tenant": "SELECT", "platform": _ALL},
     # platform
+    "plugin_host_platformconfigrevision": {"platform": "SELECT, INSERT, DELETE"},
     "tenants_credential": {"platform": _ALL},
     "core_platformauditentry": {"platform": "SELECT, INSERT"},
     "auth_group": {"platform": "SELECT"},

@@ -34,6 +34,7 @@ from plugin_host.secret_keys import open_secrets
 if TYPE_CHECKING:
     from plugin_host.handler_table import TenantHandlers
     from plugin_host.loading.plugin import LoadedPlugin
+    from plugin_host.metadata import PluginMetadata
 
 STAMP = "plugins"
 _logger = get_logger(__name__)
@@ -338,7 +339,7 @@ class _Entry:
             status=status,
             config=config,
             own_config=self._own_config()[0],
-            platform_config=platform.config if platform is not None else {},
+            platform_config=platform_config(self.plugin, platform),
             config_version=row.config_version if row is not None else 1,
             secrets=Secrets(self.plugin_id, values),
             revision=(
@@ -359,9 +360,10 @@ class _Entry:
         )
 
     def layers(self) -> tuple[dict[str, Any], list[FieldError]]:
-        """Return platform and tenant configuration, merged, and why the tenant's could not be migrated."""
-        own_config, errors = self._own_config()
-        return resolved(self.platform.config if self.platform is not None else {}) | own_config, errors
+        """Return platform and tenant configuration, merged, and why one of them could not be migrated."""
+        below, errors = resolved_platform_config(self.plugin, self.platform)
+        own_config, own_errors = self._own_config()
+        return below | own_config, [*errors, *own_errors]
 
     def secret_values(self) -> dict[str, str]:
         """Return the platform's secrets below the tenant's."""
@@ -452,33 +454,61 @@ def full_config(plugin: LoadedPlugin | None, entry: TenantPlugin) -> dict[str, A
     return effective_config(plugin.metadata.config_schema if plugin is not None else None, entry.config)
 
 
+def platform_config(plugin: LoadedPlugin | None, row: PlatformPluginSettings | None) -> dict[str, Any]:
+    """Return the platform's layer in today's shape, references to the environment unresolved."""
+    config = dict(row.config) if row is not None else {}
+    if plugin is None or row is None:
+        return config
+    return migrated_config(plugin, config, row.config_version)[0]
+
+
+def resolved_platform_config(
+    plugin: LoadedPlugin | None, row: PlatformPluginSettings | None
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """Return the platform's layer in today's shape, references resolved, and why that failed."""
+    config = resolved(row.config) if row is not None else {}
+    if plugin is None or row is None:
+        return config, []
+    return migrated_layer(plugin.metadata, config, row.config_version, whose="The platform's configuration")
+
+
 def migrated_config(
     plugin: LoadedPlugin, config: dict[str, Any], stored_version: int
 ) -> tuple[dict[str, Any], list[FieldError]]:
     """Return a stored layer in the shape of the plugin's `config_version`, and why that failed."""
-    metadata = plugin.metadata
+    return migrated_layer(plugin.metadata, config, stored_version)
+
+
+def migrated_layer(
+    metadata: PluginMetadata,
+    config: dict[str, Any],
+    stored_version: int,
+    *,
+    whose: str = "The configuration",
+) -> tuple[dict[str, Any], list[FieldError]]:
+    """Do what `migrated_config` does for a plugin that is being loaded."""
     if not config or stored_version >= metadata.config_version or metadata.migrate_config is None:
         return config, []
     try:
         migrated = metadata.migrate_config(stored_version, deepcopy(config))
     except Exception as error:
         # Load isolation: one plugin's code must not hide the others from the tenant.
-        _logger.exception("Plugin %s could not migrate its configuration", plugin.id)
+        _logger.exception("Plugin %s could not migrate its configuration", metadata.id)
         text = error.message if isinstance(error, TenantryError) else f"{type(error).__name__}: {error}"
-        return config, [_unmigrated(stored_version, text)]
+        return config, [_unmigrated(whose, stored_version, text)]
     if not isinstance(migrated, dict):
         return config, [
             _unmigrated(
-                stored_version, f"migrate_config returned {type(migrated).__name__}, not a dictionary"
+                whose, stored_version, f"migrate_config returned {type(migrated).__name__}, not a dictionary"
             )
         ]
     return migrated, []
 
 
-def _unmigrated(version: int, why: str) -> FieldError:
+def _unmigrated(whose: str, version: int, why: str) -> FieldError:
     return FieldError(
         pointer="/config",
-        message=f"The configuration of version {version} could not be brought into today's shape ({why}): "
+        message=f"{whose} of version {version} could not be brought into today's shape ({why}): "
         "save it again.",
         code="config_version",
     )

@@ -20,7 +20,7 @@ from plugin_host.admin.plugin_view import PluginView
 from plugin_host.config_changes import ChangeKind, ConfigChange
 from plugin_host.health.config_check import has_config_check
 from plugin_host.schemas import schema_defaults
-from plugin_host.selectors.config_history import compare_configs, config_history
+from plugin_host.selectors.config_history import ConfigRevision, compare_configs, config_history
 from plugin_host.services import restore_config, save_config
 from plugin_host.state import full_config, resolved
 
@@ -77,11 +77,15 @@ def plugin_config(request: HttpRequest, plugin_id: str) -> HttpResponse:
         else:
             messages.success(request, f"The configuration of {view.card.name} is saved.")
             return HttpResponseRedirect(reverse("admin:plugin_config", args=[plugin_id]))
-    revisions = [
-        {"view": revision, "changes": _shown_changes(revision.changes)}
-        for revision in config_history(plugin_id, limit=SHOWN_REVISIONS)
-    ]
-    context = {"form": form, "revisions": revisions, "can_try": has_config_check(plugin), **trial}
+    context = {
+        "form": form,
+        "revisions": shown_revisions(config_history(plugin_id, limit=SHOWN_REVISIONS)),
+        "compare_url": reverse("admin:plugin_compare_configs", args=[plugin_id]),
+        "restore_url": "admin:plugin_restore_config",
+        "plugin_id": plugin_id,
+        "can_try": has_config_check(plugin),
+        **trial,
+    }
     return view.render(request, "config", "plugin_config", context)
 
 
@@ -89,12 +93,12 @@ def plugin_compare_configs(request: HttpRequest, plugin_id: str) -> HttpResponse
     """Two configurations, key by key."""
     view = PluginView(plugin_id)
     view.require_management()
-    old, new = sorted(_number(request.GET.get(name, "")) for name in ("from", "to"))
-    try:
-        found = compare_configs(plugin_id, old, new)
-    except NotFound as missing:
-        raise Http404(missing.message) from missing
-    context = {"old": found.old, "new": found.new, "changes": [_shown_change(one) for one in found.changes]}
+    context = {
+        **compared(request, plugin_id),
+        "back_url": reverse("admin:plugin_config", args=[plugin_id]),
+        "restore_url": "admin:plugin_restore_config",
+        "plugin_id": plugin_id,
+    }
     return view.render(request, "config_compare", "plugin_config", context)
 
 
@@ -121,6 +125,25 @@ def routes(site: FrameAdminSite) -> list[URLPattern]:
         path(f"{here}compare/", wrap(plugin_compare_configs), name="plugin_compare_configs"),
         path(f"{here}<int:number>/restore/", wrap(plugin_restore_config), name="plugin_restore_config"),
     ]
+
+
+def shown_revisions(revisions: Sequence[ConfigRevision]) -> list[dict[str, Any]]:
+    """Return earlier configurations as their table shows them."""
+    return [{"view": revision, "changes": _shown_changes(revision.changes)} for revision in revisions]
+
+
+def compared(request: HttpRequest, plugin_id: str, *, of_platform: bool = False) -> dict[str, Any]:
+    """Return the two configurations that a request names, and what differs, as their page shows them.
+
+    Raises:
+        Http404: One of them is not there.
+    """
+    old, new = sorted(_number(request.GET.get(name, "")) for name in ("from", "to"))
+    try:
+        found = compare_configs(plugin_id, old, new, of_platform=of_platform)
+    except NotFound as missing:
+        raise Http404(missing.message) from missing
+    return {"old": found.old, "new": found.new, "changes": [_shown_change(one) for one in found.changes]}
 
 
 def own_layer(config: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,17 +16,24 @@ from django.urls import URLPattern, path, reverse
 
 from core.actors import is_allowed
 from core.admin.frame import FrameAdminSite, MenuGroup, MenuItem
+from core.admin.model_admin import show_refusal
 from core.errors import TenantryError
 from core.forms.json_form import JsonSchemaFormField, under
 from core.scope import current_actor
 from plugin_host.admin import hooks_page
 from plugin_host.admin.cards import about_facts
-from plugin_host.admin.config_page import own_layer
+from plugin_host.admin.config_page import SHOWN_REVISIONS, compared, own_layer, shown_revisions
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PlatformPluginSettings, PluginSettings, PluginState
 from plugin_host.registry import loaded_plugins
 from plugin_host.schemas import schema_defaults
-from plugin_host.services import save_platform_config, save_platform_secrets
+from plugin_host.selectors.config_history import config_history
+from plugin_host.services import (
+    restore_platform_config,
+    save_platform_config,
+    save_platform_secrets,
+)
+from plugin_host.state import platform_config
 from tenants.admin_site import platform_site
 
 _CONFIG_HELP = 'A value may come from the environment: {"$env": "NAME"}. Tenants may set their own above it.'
@@ -45,7 +52,7 @@ class PlatformPluginForm(forms.Form):
         relaxed = {**schema, "required": []} if schema is not None else None
         self.fields["config"] = JsonSchemaFormField(
             schema=relaxed,
-            current={**schema_defaults(schema or {}), **(row.config if row is not None else {})},
+            current={**schema_defaults(schema or {}), **platform_config(plugin, row)},
             label="Configuration",
             help_text=_CONFIG_HELP,
         )
@@ -99,9 +106,7 @@ def platform_plugin_list(request: HttpRequest) -> HttpResponse:
 def platform_plugin(request: HttpRequest, plugin_id: str) -> HttpResponse:
     """What applies to all tenants of one plugin."""
     _require_operator()
-    plugin = loaded_plugins().plugins.get(plugin_id)
-    if plugin is None:
-        raise Http404("There is no such plugin, or it is not loaded.")
+    plugin = _require_loaded(plugin_id)
     row = PlatformPluginSettings.objects.filter(pk=plugin_id).first()
     form = PlatformPluginForm(request.POST if request.method == "POST" else None, plugin=plugin, row=row)
     if form.is_valid():
@@ -117,8 +122,48 @@ def platform_plugin(request: HttpRequest, plugin_id: str) -> HttpResponse:
         "title": plugin.metadata.name,
         "form": form,
         "facts": about_facts(plugin, None),
+        "revisions": shown_revisions(config_history(plugin_id, limit=SHOWN_REVISIONS, of_platform=True)),
+        "compare_url": reverse("admin:platform_compare_configs", args=[plugin_id]),
+        "restore_url": "admin:platform_restore_config",
+        "plugin_id": plugin_id,
     }
     return TemplateResponse(request, "admin/plugins/platform_plugin.html", context)
+
+
+def platform_compare_configs(request: HttpRequest, plugin_id: str) -> HttpResponse:
+    """Two configurations of the platform, key by key."""
+    _require_operator()
+    name = _require_loaded(plugin_id).metadata.name
+    context = {
+        **platform_site.each_context(request),
+        "title": f"{name}: configurations compared",
+        **compared(request, plugin_id, of_platform=True),
+        "back_url": reverse("admin:platform_plugin", args=[plugin_id]),
+        "restore_url": "admin:platform_restore_config",
+        "plugin_id": plugin_id,
+    }
+    return TemplateResponse(request, "admin/plugins/platform_compare.html", context)
+
+
+def platform_restore_config(request: HttpRequest, plugin_id: str, number: int) -> HttpResponse:
+    """Make an earlier configuration of the platform the present one."""
+    _require_operator()
+    _require_loaded(plugin_id)
+    if request.method == "POST":
+        try:
+            restore_platform_config(plugin_id, number)
+        except TenantryError as refusal:
+            show_refusal(request, refusal, before="Not restored.")
+        else:
+            messages.success(request, f"The configuration of revision {number} is in force again.")
+    return HttpResponseRedirect(reverse("admin:platform_plugin", args=[plugin_id]))
+
+
+def _require_loaded(plugin_id: str) -> LoadedPlugin:
+    plugin = loaded_plugins().plugins.get(plugin_id)
+    if plugin is None:
+        raise Http404("There is no such plugin, or it is not loaded.")
+    return plugin
 
 
 def _save(plugin: LoadedPlugin, row: PlatformPluginSettings | None, given: Mapping[str, Any]) -> None:
@@ -142,6 +187,16 @@ def platform_routes(site: FrameAdminSite) -> list[URLPattern]:
         path("settings/plugins/", site.admin_view(platform_plugin_list), name="platform_plugins"),
         *hooks_page.platform_routes(site),
         path("settings/plugins/<str:plugin_id>/", site.admin_view(platform_plugin), name="platform_plugin"),
+        path(
+            "settings/plugins/<str:plugin_id>/compare/",
+            site.admin_view(platform_compare_configs),
+            name="platform_compare_configs",
+        ),
+        path(
+            "settings/plugins/<str:plugin_id>/<int:number>/restore/",
+            site.admin_view(platform_restore_config),
+            name="platform_restore_config",
+        ),
     ]
 
 

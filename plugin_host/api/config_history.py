@@ -1,4 +1,7 @@
-"""`admin/plugins/{id}/settings/revisions`: earlier configurations, compared and restored."""
+"""`admin/plugins/{id}/settings/revisions`: earlier configurations, compared and restored.
+
+The tenant's or, for operators on the platform's host, the platform's.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,15 @@ from core.api.views import ApiView, bad_parameter, etag_of, expected_version
 from core.scope import current_actor
 from core.selectors.content_state import timestamp
 from plugin_host.api.documents import SETTINGS
+from plugin_host.api.parameters import asks_for_platform
 from plugin_host.config_changes import ChangeKind, ConfigChange
 from plugin_host.selectors.config_history import (
     ConfigRevision,
     compare_configs,
     config_history,
 )
-from plugin_host.selectors.plugins import settings_document
-from plugin_host.services import restore_config
+from plugin_host.selectors.plugins import platform_settings_document, settings_document
+from plugin_host.services import restore_config, restore_platform_config
 
 _TAGS: Final = ["plugins"]
 _NOTHING: Final = Body(object_schema({}))
@@ -59,6 +63,7 @@ COMPARED_REVISION: Final = answer_schema(
 class RevisionListView(ApiView):
     """The configurations that were saved."""
 
+    needs_tenant = False
     query_parameters = {"GET": ("limit", "cursor")}
 
     @extend_schema(
@@ -71,10 +76,11 @@ class RevisionListView(ApiView):
         responses={200: page_schema(REVISION)},
     )
     def get(self, request: Request, plugin_id: str) -> Response:
-        authorize(current_actor(), "plugin.read")
+        of_platform = asks_for_platform()
+        authorize(current_actor(), "installation.manage" if of_platform else "plugin.read")
         limit = _number(request, "limit", most=_MAX_PAGE) or _DEFAULT_PAGE
         before = _number(request, "cursor", most=_MAX_NUMBER)
-        found = config_history(plugin_id, before=before, limit=limit + 1)
+        found = config_history(plugin_id, before=before, limit=limit + 1, of_platform=of_platform)
         page = found[:limit]
         following = str(page[-1].number) if len(found) > limit else None
         data = [revision_document(one) for one in page]
@@ -85,6 +91,7 @@ class RevisionListView(ApiView):
 class RevisionView(ApiView):
     """One of them."""
 
+    needs_tenant = False
     query_parameters = {"GET": ("against",)}
 
     @extend_schema(
@@ -98,9 +105,10 @@ class RevisionView(ApiView):
         responses={200: COMPARED_REVISION},
     )
     def get(self, request: Request, plugin_id: str, number: int) -> Response:
-        authorize(current_actor(), "plugin.read")
+        of_platform = asks_for_platform()
+        authorize(current_actor(), "installation.manage" if of_platform else "plugin.read")
         against = _number(request, "against", least=0, most=_MAX_NUMBER)
-        found = compare_configs(plugin_id, against, number)
+        found = compare_configs(plugin_id, against, number, of_platform=of_platform)
         document = revision_document(found.new) | {
             "changes": [change_document(change) for change in found.changes],
             "against": found.old.number if found.old is not None else None,
@@ -111,6 +119,8 @@ class RevisionView(ApiView):
 class RestoreView(ApiView):
     """Making one the present one."""
 
+    needs_tenant = False
+
     @extend_schema(
         tags=_TAGS,
         summary="Put earlier settings of a plugin in force again",
@@ -119,11 +129,13 @@ class RestoreView(ApiView):
     )
     def post(self, request: Request, plugin_id: str, number: int) -> Response:
         _NOTHING.read(request)
-        authorize(current_actor(), "plugin.manage")
-        present = settings_document(plugin_id)["revision"]
-        expected = expected_version(request, present, is_required=False)
-        restore_config(plugin_id, number, expected_revision=expected)
-        document = settings_document(plugin_id)
+        of_platform = asks_for_platform()
+        authorize(current_actor(), "installation.manage" if of_platform else "plugin.manage")
+        present = platform_settings_document if of_platform else settings_document
+        restore = restore_platform_config if of_platform else restore_config
+        expected = expected_version(request, present(plugin_id)["revision"], is_required=False)
+        restore(plugin_id, number, expected_revision=expected)
+        document = present(plugin_id)
         return Response(document, headers={"ETag": etag_of(document["revision"]), **_NO_STORE})
 
 

@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from core.api.views import bad_parameter
+from core.errors import Malformed
 from core.schema_keywords import as_uuid
+from core.scope import current_actor, current_scope
 
 
 def page_size(text: str, *, most: int) -> int:
@@ -50,3 +52,19 @@ def earliest(name: str, text: str | None) -> datetime | None:
         raise bad_parameter(
             name, f"{text!r} is no moment; write 2026-01-31 or 2026-01-31T12:00:00Z."
         ) from None
+
+
+def asks_for_platform() -> bool:
+    """Say whether a request is about the platform instead of a tenant.
+
+    Raises:
+        Malformed: It names no tenant, and who asks is no operator.
+    """
+    scope = current_scope()
+    if scope is not None and scope.tenant_id is not None:
+        return False
+    if current_actor().platform_admin:
+        return True
+    raise Malformed(
+        "Name the tenant: send X-Tenant: its-slug, or a key of that tenant.", code="tenant_needed"
+    )

@@ -13,8 +13,7 @@ from core.actors import authorize
 from core.api.bodies import FLAG, MOMENT, TEXT, Body, moment, object_schema
 from core.api.documents import page_schema
 from core.api.views import ApiView, bad_parameter, etag_of, expected_version
-from core.errors import Malformed
-from core.scope import current_actor, current_scope
+from core.scope import current_actor
 from plugin_host.api.documents import (
     DELIVERY,
     DELIVERY_DETAILS,
@@ -26,7 +25,7 @@ from plugin_host.api.documents import (
     delivery_details,
     delivery_document,
 )
-from plugin_host.api.parameters import page_size, page_start
+from plugin_host.api.parameters import asks_for_platform, page_size, page_start
 from plugin_host.deliveries.replaying import replay_delivery
 from plugin_host.deliveries.selectors import (
     MAX_PAGE,
@@ -164,7 +163,7 @@ class SettingsView(ApiView):
 
     @extend_schema(tags=_TAGS, summary="Show a plugin's settings", responses={200: SETTINGS})
     def get(self, request: Request, plugin_id: str) -> Response:
-        if _is_platform():
+        if asks_for_platform():
             authorize(current_actor(), "installation.manage")
             return _settings(platform_settings_document(plugin_id))
         authorize(current_actor(), "plugin.read")
@@ -178,7 +177,7 @@ class SettingsView(ApiView):
     )
     def patch(self, request: Request, plugin_id: str) -> Response:
         change = SETTINGS_CHANGE.read(request)
-        if _is_platform():
+        if asks_for_platform():
             authorize(current_actor(), "installation.manage")
             before = platform_settings_document(plugin_id)
             expected = expected_version(request, before["revision"], is_required=False)
@@ -276,17 +275,6 @@ class ReplayView(ApiView):
 
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
-
-
-def _is_platform() -> bool:
-    scope = current_scope()
-    if scope is not None and scope.tenant_id is not None:
-        return False
-    if current_actor().platform_admin:
-        return True
-    raise Malformed(
-        "Name the tenant: send X-Tenant: its-slug, or a key of that tenant.", code="tenant_needed"
-    )
 
 
 def _settings(document: dict[str, Any]) -> Response:

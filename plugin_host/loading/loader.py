@@ -19,6 +19,7 @@ from plugin_host.loading.app_config import PluginAppConfig, installed
 from plugin_host.loading.failures import failure_of
 from plugin_host.loading.plugin import LoadedPlugin, PluginDefinition, build_plugin, define_plugin
 from plugin_host.loading.settings_reader import platform_reader
+from plugin_host.metadata import PluginMetadata
 from plugin_host.registry import LoadedPlugins, LoadFailure
 
 # Labels that apps of the host have; tables begin with them.
@@ -51,7 +52,7 @@ def build_all(
     loaded: LoadedPlugins,
     configs: Sequence[PluginAppConfig],
     *,
-    read_setting: Callable[[str], SettingsReader] | None = None,
+    read_setting: Callable[[PluginMetadata], SettingsReader] | None = None,
     on_stage: OnStage = lambda candidate, stage: None,
     on_failure: OnFailure = lambda candidate, failure: None,
 ) -> None:
@@ -64,7 +65,7 @@ def build_all(
 @dataclass(slots=True, kw_only=True)
 class _Builder:
     loaded: LoadedPlugins
-    read_setting: Callable[[str], SettingsReader] | None
+    read_setting: Callable[[PluginMetadata], SettingsReader] | None
     on_stage: OnStage
     on_failure: OnFailure
     _prefixes: dict[str, str] = field(default_factory=dict)
@@ -129,7 +130,9 @@ class _Builder:
                 raise PluginLoadError(plugin.id, problems)
             built = build_plugin(
                 definition,
-                read_setting=self.read_setting(plugin.id) if self.read_setting is not None else None,
+                read_setting=self.read_setting(definition.metadata)
+                if self.read_setting is not None
+                else None,
                 module=config.candidate.module,
                 path=config.candidate.path,
                 source=config.candidate.source,

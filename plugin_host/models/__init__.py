@@ -10,6 +10,7 @@ from plugin_host.models.schedule import ScheduledAttempt, ScheduledItem, Schedul
 from plugin_host.models.secret import PluginSecret, TenantDataKey
 from plugin_host.models.seo import SEOLearning, SEOMetrics, SEOPattern
 from plugin_host.models.settings import (
+    PlatformConfigRevision,
     PlatformPluginSettings,
     PluginConfigRevision,
     PluginSettings,
@@ -23,6 +24,7 @@ __all__ = [
     "HealthResult",
     "HealthVerdict",
     "OnceKey",
+    "PlatformConfigRevision",
     "PlatformPluginSettings",
     "PluginBreaker",
     "PluginConfigRevision",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from core.ids import uuid7
 from core.tenancy.models import TenantOwned
 
 MAX_PLUGIN_ID_LENGTH = 63
@@ -88,6 +89,9 @@ class PlatformPluginSettings(models.Model):
 
     plugin_id = models.CharField(max_length=MAX_PLUGIN_ID_LENGTH, primary_key=True)
     config = models.JSONField(default=dict)
+    config_version = models.PositiveIntegerField(
+        default=1, db_default=1, help_text="The plugin's, when it was stored."
+    )
     secrets = models.JSONField(default=dict, help_text='Key -> {"$env": "NAME"}')
     revision = models.PositiveIntegerField(default=1)
     changed_by = models.CharField(max_length=254, blank=True)
@@ -99,3 +103,23 @@ class PlatformPluginSettings(models.Model):
 
     def __str__(self) -> str:
         return self.plugin_id
+
+
+class PlatformConfigRevision(models.Model):
+    """A configuration of the platform as it was saved; nobody can change it through the application."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    plugin_id = models.CharField(max_length=MAX_PLUGIN_ID_LENGTH)
+    number = models.PositiveIntegerField(help_text="The platform settings' revision that it made.")
+    config = models.JSONField()
+    config_version = models.PositiveIntegerField()
+    changed_by = models.CharField(max_length=254, blank=True)
+    changed_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plugin_id", "number"], name="plugin_host_platformrevision_key"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plugin_id} {self.number}"

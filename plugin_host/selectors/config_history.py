@@ -9,7 +9,8 @@ from typing import Any
 
 from core.errors import NotFound
 from plugin_host.config_changes import ConfigChange, config_changes
-from plugin_host.models.settings import PluginConfigRevision
+from plugin_host.models.settings import PlatformConfigRevision, PluginConfigRevision
+from plugin_host.registry import loaded_plugins
 from plugin_host.selectors.plugins import plugin_named
 
 
@@ -40,17 +41,19 @@ class ConfigComparison:
     changes: tuple[ConfigChange, ...]
 
 
-def config_history(plugin_id: str, *, before: int | None = None, limit: int = 50) -> list[ConfigRevision]:
+def config_history(
+    plugin_id: str, *, before: int | None = None, limit: int = 50, of_platform: bool = False
+) -> list[ConfigRevision]:
     """Return the configurations that were saved for the tenant in scope, the newest first.
 
     Args:
         before: Only those with a smaller number.
+        of_platform: Those of the platform instead; in platform scope only.
 
     Raises:
         NotFound: There is no such plugin.
     """
-    plugin_named(plugin_id)
-    rows = PluginConfigRevision.objects.filter(plugin_id=plugin_id).order_by("-number")
+    rows = _rows(plugin_id, of_platform).order_by("-number")
     if before is not None:
         rows = rows.filter(number__lt=before)
     found = list(rows[: limit + 1])
@@ -60,14 +63,13 @@ def config_history(plugin_id: str, *, before: int | None = None, limit: int = 50
     ]
 
 
-def config_revision(plugin_id: str, number: int) -> ConfigRevision:
-    """Return one configuration of the tenant in scope as it was saved.
+def config_revision(plugin_id: str, number: int, *, of_platform: bool = False) -> ConfigRevision:
+    """Return one configuration of the tenant in scope, or of the platform, as it was saved.
 
     Raises:
         NotFound: There is no such plugin, or no configuration was saved under that number.
     """
-    plugin_named(plugin_id)
-    rows = PluginConfigRevision.objects.filter(plugin_id=plugin_id, number__lte=number)
+    rows = _rows(plugin_id, of_platform).filter(number__lte=number)
     found = list(rows.order_by("-number")[:2])
     if not found or found[0].number != number:
         raise NotFound(
@@ -77,8 +79,10 @@ def config_revision(plugin_id: str, number: int) -> ConfigRevision:
     return _revision(found[0], found[1] if len(found) > 1 else None)
 
 
-def compare_configs(plugin_id: str, old: int | None, new: int) -> ConfigComparison:
-    """Return what differs between two configurations of the tenant in scope.
+def compare_configs(
+    plugin_id: str, old: int | None, new: int, *, of_platform: bool = False
+) -> ConfigComparison:
+    """Return what differs between two configurations of the tenant in scope, or of the platform.
 
     Args:
         old: None compares with the one before `new`, 0 with having none.
@@ -86,12 +90,12 @@ def compare_configs(plugin_id: str, old: int | None, new: int) -> ConfigComparis
     Raises:
         NotFound: There is no such plugin, or one of the two.
     """
-    later = config_revision(plugin_id, new)
+    later = config_revision(plugin_id, new, of_platform=of_platform)
     if old is None:
-        previous = config_history(plugin_id, before=new, limit=1)
+        previous = config_history(plugin_id, before=new, limit=1, of_platform=of_platform)
         earlier = previous[0] if previous else None
     else:
-        earlier = config_revision(plugin_id, old) if old else None
+        earlier = config_revision(plugin_id, old, of_platform=of_platform) if old else None
     return ConfigComparison(
         old=earlier,
         new=later,
@@ -99,7 +103,18 @@ def compare_configs(plugin_id: str, old: int | None, new: int) -> ConfigComparis
     )
 
 
-def _revision(row: PluginConfigRevision, previous: PluginConfigRevision | None) -> ConfigRevision:
+def _rows(plugin_id: str, of_platform: bool) -> Any:
+    if of_platform:
+        loaded_plugins().get(plugin_id)
+        return PlatformConfigRevision.objects.filter(plugin_id=plugin_id)
+    plugin_named(plugin_id)
+    return PluginConfigRevision.objects.filter(plugin_id=plugin_id)
+
+
+def _revision(
+    row: PluginConfigRevision | PlatformConfigRevision,
+    previous: PluginConfigRevision | PlatformConfigRevision | None,
+) -> ConfigRevision:
     return ConfigRevision(
         number=row.number,
         config=row.config,

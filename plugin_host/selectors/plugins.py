@@ -23,7 +23,7 @@ from plugin_host.selectors.pauses import (
     trouble_of,
     troubles_of,
 )
-from plugin_host.state import TenantPlugin, TenantPlugins, resolved, tenant_plugins
+from plugin_host.state import TenantPlugin, TenantPlugins, platform_config, resolved, tenant_plugins
 
 
 def plugins_in_scope() -> TenantPlugins:
@@ -199,7 +199,7 @@ def platform_settings_document(plugin_id: str) -> dict[str, Any]:
     """
     plugin = loaded_plugins().get(plugin_id)
     row = PlatformPluginSettings.objects.filter(pk=plugin_id).first()
-    own = row.config if row is not None else {}
+    own = platform_config(plugin, row)
     return {
         "plugin": plugin_id,
         "revision": row.revision if row is not None else 0,

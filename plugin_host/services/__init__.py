@@ -1,7 +1,11 @@
 """Every change of what a plugin is for a tenant or for the platform; one function per use case."""
 
 from plugin_host.services.configuration import restore_config, save_config
-from plugin_host.services.platform import save_platform_config, save_platform_secrets
+from plugin_host.services.platform import (
+    restore_platform_config,
+    save_platform_config,
+    save_platform_secrets,
+)
 from plugin_host.services.secrets import delete_secret, save_secrets, set_secret
 from plugin_host.services.states import (
     disable_plugin,
@@ -21,6 +25,7 @@ __all__ = [
     "enable_with_required",
     "pause_plugin",
     "restore_config",
+    "restore_platform_config",
     "resume_plugin",
     "save_config",
     "save_platform_config",

@@ -23,7 +23,7 @@ from plugin_host.services.changing import (
     probe_soon,
     require_named_secrets,
 )
-from plugin_host.state import migrated_config, resolved
+from plugin_host.state import migrated_config, resolved_platform_config
 
 
 def save_config(
@@ -126,7 +126,7 @@ def check_config(
     errors += unstorable_values(config)
     if below is None:
         platform = PlatformPluginSettings.objects.filter(pk=plugin.id).first()
-        below = resolved(platform.config) if platform is not None else {}
+        below, _ = resolved_platform_config(plugin, platform)
     known = {error.pointer for error in errors}
     errors += [
         FieldError(pointer=f"/config{error.pointer}", message=error.message, code=error.code)

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
 from django.utils import timezone
 
 from core.actors import authorize
-from core.errors import FieldError, Invalid, Stale
+from core.errors import FieldError, Invalid, NotFound, Stale
 from core.json_schema import pointer_to
 from core.models import PlatformAuditEntry
 from core.platform_work import PlatformWork
 from core.scope import current_actor, current_scope, platform_scope
 from plugin_host.loading.plugin import LoadedPlugin
-from plugin_host.models.settings import PlatformPluginSettings
+from plugin_host.models.settings import PlatformConfigRevision, PlatformPluginSettings
 from plugin_host.registry import loaded_plugins
 from plugin_host.schemas import config_errors
 from plugin_host.services.configuration import merged_config, unknown_keys, unstorable_values
-from plugin_host.state import announce_plugin_change, environment_reference, forget_tenant_plugins, resolved
+from plugin_host.state import (
+    announce_plugin_change,
+    environment_reference,
+    forget_tenant_plugins,
+    migrated_config,
+    platform_config,
+    resolved,
+)
+
+CONFIGURED: Final = "plugin.platform_configured"
 
 
 def save_platform_config(
@@ -43,24 +52,40 @@ def save_platform_config(
     """
 
     def change(plugin: LoadedPlugin, row: PlatformPluginSettings) -> str:
-        new = merged_config(row.config, config) if merge else dict(config)
-        errors = [*unknown_keys(plugin, new), *unstorable_values(new)]
-        errors += [
-            FieldError(pointer=f"/config{error.pointer}", message=error.message, code=error.code)
-            for error in config_errors(plugin.metadata.config_schema, resolved(new))
-            if error.code != "required"
-        ]
-        known: dict[str, FieldError] = {}
-        for error in errors:
-            known.setdefault(error.pointer, error)
-        if known:
-            raise Invalid(f"The configuration does not fit plugin {plugin.id}.", errors=list(known.values()))
-        if new == row.config:
-            return ""
-        row.config = new
-        return "plugin.platform_configured"
+        new = merged_config(platform_config(plugin, row), config) if merge else dict(config)
+        return _put_config(plugin, row, new)
 
     return _changed(plugin_id, change, expected_revision=expected_revision, now=now)
+
+
+def restore_platform_config(
+    plugin_id: str, number: int, *, expected_revision: int | None = None, now: datetime | None = None
+) -> PlatformPluginSettings:
+    """Store an earlier configuration of the platform again, brought into today's shape.
+
+    Raises:
+        Forbidden: The actor in scope is no operator.
+        NotFound: There is no such plugin, or no configuration was saved under that number.
+        Invalid: It does not fit the plugin's schema any more: pointers `/config/…`.
+        Stale: Somebody else changed it first.
+    """
+
+    def change(plugin: LoadedPlugin, row: PlatformPluginSettings) -> str:
+        old = PlatformConfigRevision.objects.filter(plugin_id=plugin_id, number=number).first()
+        if old is None:
+            raise NotFound(
+                f"The platform has no configuration of revision {number} for plugin {plugin_id}: "
+                "its history names those that there are.",
+                code="revision_not_found",
+            )
+        new, errors = migrated_config(plugin, dict(old.config), old.config_version)
+        if errors:
+            raise Invalid(errors[0].message, errors=errors)
+        return _put_config(plugin, row, new)
+
+    return _changed(
+        plugin_id, change, expected_revision=expected_revision, now=now, detail={"restored": number}
+    )
 
 
 def save_platform_secrets(
@@ -98,12 +123,43 @@ def save_platform_secrets(
     return _changed(plugin_id, change, expected_revision=None, now=now)
 
 
+def _put_config(plugin: LoadedPlugin, row: PlatformPluginSettings, new: dict[str, Any]) -> str:
+    errors = [*unknown_keys(plugin, new), *unstorable_values(new)]
+    errors += [
+        FieldError(pointer=f"/config{error.pointer}", message=error.message, code=error.code)
+        for error in config_errors(plugin.metadata.config_schema, resolved(new))
+        if error.code != "required"
+    ]
+    known: dict[str, FieldError] = {}
+    for error in errors:
+        known.setdefault(error.pointer, error)
+    if known:
+        raise Invalid(f"The configuration does not fit plugin {plugin.id}.", errors=list(known.values()))
+    version = plugin.metadata.config_version
+    if new == row.config and (not new or row.config_version == version):
+        return ""
+    row.config, row.config_version = new, version
+    return CONFIGURED
+
+
+def _keep_revision(row: PlatformPluginSettings) -> None:
+    PlatformConfigRevision.objects.create(
+        plugin_id=row.plugin_id,
+        number=row.revision,
+        config=row.config,
+        config_version=row.config_version,
+        changed_by=row.changed_by,
+        changed_at=row.changed_at,
+    )
+
+
 def _changed(
     plugin_id: str,
     change: Callable[[LoadedPlugin, PlatformPluginSettings], str],
     *,
     expected_revision: int | None,
     now: datetime | None,
+    detail: Mapping[str, Any] | None = None,
 ) -> PlatformPluginSettings:
     actor = current_actor()
     authorize(actor, "installation.manage")
@@ -120,7 +176,9 @@ def _changed(
                 row.revision += 1
                 row.changed_by, row.changed_at = actor.label[:254], now or timezone.now()
                 row.save()
-                _audit(action, plugin)
+                if action == CONFIGURED:
+                    _keep_revision(row)
+                _audit(action, plugin, detail or {})
                 announce_plugin_change(None)
                 # Imported here: what is scheduled is run with the breaker of these services.
                 from plugin_host.scheduling.definitions import want_definitions
@@ -132,7 +190,7 @@ def _changed(
         raise
 
 
-def _audit(action: str, plugin: LoadedPlugin) -> None:
+def _audit(action: str, plugin: LoadedPlugin, detail: Mapping[str, Any]) -> None:
     scope = current_scope()
     assert scope is not None  # the caller entered the platform's
     PlatformAuditEntry.objects.create(
@@ -142,5 +200,6 @@ def _audit(action: str, plugin: LoadedPlugin) -> None:
         target_type="plugin",
         target_id=plugin.id,
         summary=plugin.metadata.name,
+        detail=dict(detail),
         correlation_id=scope.correlation_id,
     )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 from core.errors import Invalid
+from core.platform_work import PlatformWork
+from core.scope import platform_scope
 from core.selectors.content_state import timestamp
 from plugin_host.api.config_history import change_document, revision_document
 from plugin_host.config_changes import ChangeKind, ConfigChange
-from plugin_host.management.plugin_actions.base import Options, PluginAction, value_text
+from plugin_host.management.plugin_actions.base import ACTOR, Options, PluginAction, value_text
 from plugin_host.management.tenants import add_tenant_arguments
 from plugin_host.selectors.config_history import compare_configs, config_history
-from plugin_host.services import restore_config
+from plugin_host.services import restore_config, restore_platform_config
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction
@@ -35,6 +38,7 @@ class ConfigHistory(PluginAction):
         for one in (history, diff, restore):
             one.add_argument("plugin", metavar="PLUGIN")
             add_tenant_arguments(one, many=False)
+            one.add_argument("--platform", action="store_true", help="what lies below all tenants' own")
         history.add_argument("--limit", type=int, default=_SHOWN)
         diff.add_argument(
             "revisions", nargs="+", type=int, metavar="REVISION", help="one: with that before it"
@@ -44,8 +48,10 @@ class ConfigHistory(PluginAction):
             one.add_argument("--json", action="store_true", help="for machines")
 
     def _history(self, options: Options) -> None:
-        with self.inside_chosen(options):
-            found = config_history(options["plugin"], limit=max(1, options["limit"]))
+        with self._inside(options):
+            found = config_history(
+                options["plugin"], limit=max(1, options["limit"]), of_platform=options["platform"]
+            )
         if options["json"]:
             self.say_json([revision_document(one) for one in found])
             return
@@ -60,8 +66,8 @@ class ConfigHistory(PluginAction):
         if len(chosen) > 2:
             raise Invalid("Name one revision, or two: OLD NEW.")
         old, new = chosen if len(chosen) == 2 else (None, chosen[0])
-        with self.inside_chosen(options):
-            found = compare_configs(options["plugin"], old, new)
+        with self._inside(options):
+            found = compare_configs(options["plugin"], old, new, of_platform=options["platform"])
         if options["json"]:
             self.say_json([change_document(change) for change in found.changes])
             return
@@ -70,11 +76,17 @@ class ConfigHistory(PluginAction):
         self._say_changes(found.changes)
 
     def _restore(self, options: Options) -> None:
-        with self.inside_chosen(options):
-            row = restore_config(options["plugin"], options["revision"])
+        restore = restore_platform_config if options["platform"] else restore_config
+        with self._inside(options):
+            row = restore(options["plugin"], options["revision"])
         self.stdout.write(
             f"The configuration of revision {options['revision']} is in force again, as revision {row.revision}."
         )
+
+    def _inside(self, options: Options) -> AbstractContextManager[Any]:
+        if options["platform"]:
+            return platform_scope(PlatformWork.PLUGIN_DIRECTORY, actor=ACTOR)
+        return self.inside_chosen(options)
 
     def _say_changes(self, changes: Sequence[ConfigChange]) -> None:
         for change in changes:

@@ -12,7 +12,7 @@ from core.actors import system_actor
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
 from plugin_host.errors import LoadProblem
-from plugin_host.models.settings import PlatformPluginSettings
+from plugin_host.models.settings import PlatformConfigRevision, PlatformPluginSettings
 from plugin_host.registry import LoadedPlugins, LoadFailure, loaded_plugins, use_plugins
 from plugin_host.state import forget_tenant_plugins, tenant_plugins
 from tenants.models import Tenant
@@ -46,6 +46,7 @@ def restored_platform_settings() -> Iterator[None]:
     yield
     with platform_scope(PlatformWork.PLUGIN_DIRECTORY, actor=system_actor("tests")):
         PlatformPluginSettings.objects.filter(pk__in=["task-manager", "webhooks"]).delete()
+        PlatformConfigRevision.objects.filter(plugin_id__in=["task-manager", "webhooks"]).delete()
     forget_tenant_plugins()
 
 

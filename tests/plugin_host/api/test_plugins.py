@@ -12,7 +12,7 @@ from core.actors import system_actor
 from core.platform_work import PlatformWork
 from core.scope import platform_scope, tenant_scope
 from plugin_host.breaker.conduct import Conduct
-from plugin_host.models import PlatformPluginSettings
+from plugin_host.models import PlatformConfigRevision, PlatformPluginSettings
 from plugin_host.registry import LoadedPlugins
 from plugin_host.services import enable_plugin
 from plugin_host.services.breaker import note_outcome
@@ -51,6 +51,7 @@ def clean_platform() -> Iterator[None]:
     yield
     with platform_scope(PlatformWork.PLUGIN_DIRECTORY):
         PlatformPluginSettings.objects.all().delete()
+        PlatformConfigRevision.objects.all().delete()
     forget_tenant_plugins()
 
 

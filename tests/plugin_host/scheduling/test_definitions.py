@@ -20,7 +20,7 @@ from plugin_host.hooks.scheduled_tasks import (
     TaskSchedule,
 )
 from plugin_host.models.schedule import ScheduledItem, ScheduledRun
-from plugin_host.models.settings import PlatformPluginSettings
+from plugin_host.models.settings import PlatformConfigRevision, PlatformPluginSettings
 from plugin_host.registry import LoadedPlugins, PluginRegistry
 from plugin_host.scheduling.definitions import want_outdated_definitions
 from plugin_host.scheduling.services import switch_item
@@ -239,6 +239,7 @@ def test_a_change_of_the_platforms_configuration_asks_again(worker: Worker, in_t
     finally:
         with platform_scope(PlatformWork.PLUGIN_DIRECTORY):
             PlatformPluginSettings.objects.all().delete()
+            PlatformConfigRevision.objects.all().delete()
         forget_tenant_plugins()
 
     assert worker.asked == 2

@@ -12,7 +12,12 @@ from core.models import AuditEntry, Event, PlatformAuditEntry
 from core.platform_work import PlatformWork
 from core.scope import platform_scope, tenant_scope
 from plugin_host.base import Plugin
-from plugin_host.models import PlatformPluginSettings, PluginConfigRevision, PluginSettings
+from plugin_host.models import (
+    PlatformConfigRevision,
+    PlatformPluginSettings,
+    PluginConfigRevision,
+    PluginSettings,
+)
 from plugin_host.registry import LoadedPlugins, PluginRegistry
 from plugin_host.selectors.plugins import settings_document
 from plugin_host.services import (
@@ -54,6 +59,7 @@ def clean_platform() -> Any:
     yield
     with platform_scope(PlatformWork.PLUGIN_DIRECTORY):
         PlatformPluginSettings.objects.all().delete()
+        PlatformConfigRevision.objects.all().delete()
     forget_tenant_plugins()
 
 
