@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -114,9 +114,8 @@ def feed() -> bytes:
 def sitemap() -> tuple[SiteFile, ...]:
     """Return the site map, or the list of the site maps and each of them."""
     with _as_plugin():
-        parts = (path for path in site_files.site_paths() if path.startswith("/sitemap-"))
-        found = (site_files.site_file(path) for path in parts)
-        return (site_files.sitemap(), *(part for part in found if part is not None))
+        parts = [path for path in site_files.site_paths() if path.startswith("/sitemap-")]
+        return (site_files.sitemap(), *site_files.site_files(parts))
 
 
 def domains() -> tuple[str, ...]:
@@ -133,11 +132,15 @@ def site_paths() -> tuple[str, ...]:
 
 def site_file(path: str) -> SiteFile:
     """Return the file at an address of the tenant's site."""
-    with _as_plugin():
-        found = site_files.site_file(path)
-        if found is None:
-            raise NotFound(f"There is nothing at {path} on the site.", code="page_not_found")
+    for found in files_at([path]):
         return found
+    raise NotFound(f"There is nothing at {path} on the site.", code="page_not_found")
+
+
+def files_at(paths: Sequence[str]) -> tuple[SiteFile, ...]:
+    """Return the files at addresses of the tenant's site."""
+    with _as_plugin():
+        return tuple(site_files.site_files(paths))
 
 
 def create(

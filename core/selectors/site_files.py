@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Final
 from urllib.parse import urlencode
@@ -28,8 +28,8 @@ from core.selectors.site_lists import (
     collection_page,
     feed_entries,
     newest_of_each_collection,
-    public_page_at,
     public_pages,
+    public_pages_at,
 )
 from core.selectors.site_pages import card_of, navigation_of, page_of_snapshot, site_collections
 from core.site import current_site
@@ -90,17 +90,20 @@ def collection_index(
 
 def record_page(path: str) -> SiteFile | None:
     """Return the page of the published record at an address, or None."""
-    snapshot = public_page_at(path)
-    collections = site_collections()
-    # A collection may have lost its pages after the record was published.
-    if snapshot is None or all(known.name != snapshot.collection_name for known in collections):
-        return None
-    html = render_record_page(
-        site=current_site(),
-        navigation=navigation_of(collections),
-        page=page_of_snapshot(snapshot, collections),
-    )
-    return _file(path, HTML, html, record_id=snapshot.record_id)
+    return next(record_pages([path]), None)
+
+
+def record_pages(paths: Sequence[str]) -> Iterator[SiteFile]:
+    """Return the pages of the published records at addresses; an address without one is left out."""
+    site, collections = current_site(), site_collections()
+    navigation = navigation_of(collections)
+    names = {collection.name for collection in collections}
+    for snapshot in public_pages_at(paths):
+        if snapshot.collection_name not in names:
+            continue  # the collection has lost its pages since the record was published
+        page = page_of_snapshot(snapshot, collections)
+        html = render_record_page(site=site, navigation=navigation, page=page)
+        yield _file(snapshot.path, HTML, html, record_id=snapshot.record_id)
 
 
 def feed(path: str = "/feed.xml") -> SiteFile:
@@ -153,8 +156,23 @@ def site_paths() -> Iterator[str]:
     yield from paths.iterator(chunk_size=1_000)
 
 
-def site_file(path: str) -> SiteFile | None:
-    """Return what stands at an address of the site, query left out; None where nothing does."""
+def site_files(paths: Sequence[str]) -> Iterator[SiteFile]:
+    """Return what stands at addresses of the site, query left out; an address at which nothing does is left out.
+
+    What pages have in common is read once for all of them.
+    """
+    pages = [path for path in paths if _is_record_page(path)]
+    yield from record_pages(pages)
+    own = (_own_file(path) for path in paths if not _is_record_page(path))
+    yield from (file for file in own if file is not None)
+
+
+def _is_record_page(path: str) -> bool:
+    return path.count("/") > 1 and all(path != static(name) for name in STATIC_FILES)
+
+
+def _own_file(path: str) -> SiteFile | None:
+    """Return the file of the site itself, not of a record, at an address."""
     match path:
         case "/":
             return home_page()
@@ -173,9 +191,7 @@ def site_file(path: str) -> SiteFile | None:
     number = path.removeprefix("/sitemap-").removesuffix(".xml")
     if path == f"/sitemap-{number}.xml" and number.isdecimal() and len(number) <= 4 and int(number) > 0:
         return sitemap_part(int(number))
-    if path.count("/") == 1:
-        return collection_index(path[1:])
-    return record_page(path)
+    return collection_index(path[1:]) if path.startswith("/") else None
 
 
 def _sitemap_parts(count: int) -> list[str]:

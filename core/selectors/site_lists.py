@@ -78,9 +78,9 @@ def public_pages() -> QuerySet[PublishedSnapshot]:
     return PublishedSnapshot.objects.filter(is_public=True).exclude(path="")
 
 
-def public_page_at(path: str) -> PublishedSnapshot | None:
-    """Return the published record whose page is at `path`."""
-    return public_pages().filter(path=path).first()
+def public_pages_at(paths: Sequence[str]) -> QuerySet[PublishedSnapshot]:
+    """Return the published records whose pages are at `paths`."""
+    return public_pages().filter(path__in=paths)
 
 
 def collection_page(

@@ -192,8 +192,10 @@ class Deployment:
         self, rows: Sequence[SiteObject], pool: ThreadPoolExecutor, *, record_id: str | None = None
     ) -> Batch:
         batch = Batch(rows=rows)
-        files: dict[str, content.SiteFile | None] = {}
         try:
+            files = {row.path: None for row in rows} | {
+                file.path: file for file in content.site_files([row.path for row in rows])
+            }
             for row in rows:
                 if record_id is not None and row.record_id is None:
                     row.record_id = UUID(record_id)

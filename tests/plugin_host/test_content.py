@@ -131,9 +131,12 @@ def test_the_files_of_the_site_are_what_visitors_get(stories: Collection, run: P
     pages = ("/stories/first", "/stories/second")
     fixed = ("/", "/feed.xml", "/sitemap.xml", "/robots.txt", "/theme.css", "/static/site/site.css")
     assert paths == (*fixed, "/stories", *pages)
+    together = {file.path: file for file in content.site_files([*paths, "/stories/draft", "/nothing"])}
+    assert set(together) == set(paths)
     for path in paths:
         file = content.site_file(path)
         assert file.path == path
+        assert file == together[path]
         if not path.startswith("/static/"):
             answer = visitor.get(path)
             assert (answer.status_code, answer.content) == (200, file.body)
@@ -150,6 +153,7 @@ async def test_files_of_the_site_in_async_code(stories: Collection, run: PluginR
 
     assert "/stories/first" in await content.asite_paths()
     assert b"First" in (await content.asite_file("/stories/first")).body
+    assert [file.path for file in await content.asite_files(["/stories/first"])] == ["/stories/first"]
     assert b"First" in await content.afeed()
     assert b"/stories/first" in (await content.asitemap())[0].body
 

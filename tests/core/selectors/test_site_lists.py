@@ -17,7 +17,7 @@ from core.selectors.site_lists import (
     collection_page,
     feed_entries,
     newest_of_each_collection,
-    public_page_at,
+    public_pages_at,
 )
 from core.services.collections import create_collection
 from core.services.publishing import publish_record
@@ -71,7 +71,7 @@ def test_site_lists_read_an_index_and_few_rows_under_the_tenant_role(crowd: None
         lambda: collection_page(collection, after=somewhere()),
         newest_of_each_collection,
         feed_entries,
-        lambda: public_page_at("/posts/p77"),
+        lambda: list(public_pages_at(["/posts/p77"])),
     ]
 
     plans = [plan_of(read) for read in reads]
