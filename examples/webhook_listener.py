@@ -41,9 +41,10 @@ class Listener(BaseHTTPRequestHandler):
             self.end_headers()
             return
         message = json.loads(body)
-        record = message["data"]["record"]
-        title, version = record.get("title"), record.get("version")
-        print(f"{message['type']}  {title!r}  version {version}  {headers['webhook-id']}", flush=True)
+        # A test message is about no record.
+        record = message["data"].get("record") or {}
+        about = f"{record.get('title')!r}  version {record.get('version')}  " if record else ""
+        print(f"{message['type']}  {about}{headers['webhook-id']}", flush=True)
         self.send_response(204)
         self.end_headers()
 

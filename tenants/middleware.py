@@ -7,6 +7,7 @@ afterwards, so that a thread that serves the next request starts with nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -17,6 +18,7 @@ from django.conf import settings
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
+from django.utils import timezone
 
 from core.actors import ANONYMOUS
 from core.api.problems import Problem, answer_exception, error_response, is_api, problem_response
@@ -50,14 +52,14 @@ class TenantMiddleware:
         if self._is_async:
             return self._answer_async(request)
         scope, refuse = _enter_host(request)
-        with use_scope(scope):
+        with use_scope(scope), _clock_of(request):
             response: HttpResponseBase = (refuse or self.get_response)(request)
             return _finished(request, response)
 
     async def _answer_async(self, request: HttpRequest) -> HttpResponseBase:
         # The host may have to be looked up in the database.
         scope, refuse = await sync_to_async(_enter_host)(request)
-        with use_scope(scope):
+        with use_scope(scope), _clock_of(request):
             response: HttpResponseBase = refuse(request) if refuse else await self.get_response(request)
             return _finished(request, response)
 
@@ -123,6 +125,14 @@ def _enter_host(request: HttpRequest) -> tuple[Scope | None, _Respond | None]:
     if tenant.is_suspended and not _is_open_while_suspended(request.path):
         return scope, _refuse_suspended
     return scope, _refuse_nul if _has_nul(request) else None
+
+
+def _clock_of(request: HttpRequest) -> AbstractContextManager[None]:
+    """In a tenant's admin, times are shown and read as the tenant's clocks have them; everywhere else they are UTC."""
+    tenant = request.tenant  # type: ignore[attr-defined]  # set on entry
+    if tenant is None or not request.path.startswith("/admin/"):
+        return nullcontext()
+    return timezone.override(tenant.time_zone)
 
 
 def _is_open_while_suspended(path: str) -> bool:

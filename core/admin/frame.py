@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, reverse
+from django.utils import timezone
 from django.utils.html import escape
 from unfold.sites import UnfoldAdminSite
 
@@ -145,6 +146,8 @@ class FrameAdminSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no ty
             ],
             "colors": {**(context.get("colors") or {}), "primary": _PRIMARY},
             "border_radius": "6px",
+            "scripts": [static("admin_frame/frame.js")],
+            "clock_zone": timezone.get_current_timezone_name(),
         }
 
     def found(self, request: HttpRequest, term: str) -> list[Any]:

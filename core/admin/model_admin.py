@@ -20,6 +20,7 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from django.views.decorators.csrf import csrf_protect
 from unfold.admin import ModelAdmin as FrameModelAdmin
 
@@ -89,6 +90,8 @@ class ServiceModelAdmin(FrameModelAdmin, _WithoutTransaction):  # type: ignore[m
     actions_needed: ClassVar[dict[str, str]] = {}
     # Places of a service's pointers that are not simply "/<field>".
     pointer_fields: ClassVar[dict[str, str]] = {}
+    # What the list is called, as the menu calls it; empty where the model's own name does.
+    list_title: ClassVar[str] = ""
     # What the audit log calls the thing; empty where the service writes the log itself.
     audit_name: ClassVar[str] = ""
     form = ServiceForm
@@ -117,6 +120,18 @@ class ServiceModelAdmin(FrameModelAdmin, _WithoutTransaction):  # type: ignore[m
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request) or self.has_add_permission(request)
+
+    # Lists ---------------------------------------------------------------------------------------------
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, under a title that says what is in it."""
+        return super().changelist_view(
+            request, {"title": self.title_of_list(request), **(extra_context or {})}
+        )
+
+    def title_of_list(self, request: HttpRequest) -> str:
+        """Return the list's title, for this request."""
+        return self.list_title or capfirst(str(self.opts.verbose_name_plural))
 
     # Changes -------------------------------------------------------------------------------------------
 

@@ -73,6 +73,11 @@ class RecordAdmin(RecordHistoryPages, ServiceModelAdmin):
         records: QuerySet[Record] = Record.objects.select_related("collection")
         return records.order_by(*self.ordering)
 
+    def title_of_list(self, request: HttpRequest) -> str:
+        name = request.GET.get("collection")
+        found = Collection.objects.filter(name=name).first() if name else None
+        return found.title if found is not None else super().title_of_list(request)
+
     def get_object(
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Record | None:

@@ -11,6 +11,7 @@ from django.utils.timezone import localtime
 
 from core.admin.icons import FALLBACK, glyph
 from plugin_host.admin.health_display import health_badge
+from plugin_host.admin.places import error_in_words
 from plugin_host.dependencies import dependant_plugins, required_plugins
 from plugin_host.health.verdicts import plugins_health
 from plugin_host.loading.plugin import LoadedPlugin
@@ -40,11 +41,16 @@ _LABELS: Final[Mapping[PluginStatus, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """A change of state that a person can ask for."""
+    """A change of state that a person can ask for.
+
+    Args:
+        question: Asked before it is done, where more happens than the person may expect.
+    """
 
     name: str
     label: str
     is_primary: bool = False
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +79,11 @@ class PluginCard:
     steps: tuple[Step, ...]
     url: str
     state_url: str
+
+
+def status_label(status: str) -> str:
+    """Return what a status is called in the admin."""
+    return _LABELS[PluginStatus(status)][0]
 
 
 def plugin_cards(plugins: TenantPlugins, *, may_manage: bool) -> list[PluginCard]:
@@ -133,7 +144,8 @@ def _reason(plugin_id: str, entry: TenantPlugin | None, trouble: Trouble, loaded
     if entry.problems:
         return " ".join(problem.message for problem in entry.problems)
     if entry.errors:
-        return " ".join(f"{error.pointer}: {error.message}" for error in entry.errors)
+        plugin = loaded.plugins.get(plugin_id)
+        return " ".join(error_in_words(plugin, error) for error in entry.errors)
     if entry.is_paused or entry.is_half_open:
         return f"{paused_in_words(entry)} {waiting_in_words(trouble.waiting)}"
     return ""
@@ -182,8 +194,12 @@ def _disable(entry: TenantPlugin, plugins: TenantPlugins) -> Step:
     dependants = dependant_plugins(plugins.loaded.plugins, entry.plugin_id)
     on = [one for one in dependants if _is_on(one, plugins)]
     if on:
-        label = f"Switch off with {in_words([_name(one, plugins) for one in on])}"
-        return Step(name="disable_with_dependants", label=label)
+        others = in_words([_name(one, plugins) for one in on])
+        return Step(
+            name="disable_with_dependants",
+            label=f"Switch off with {others}",
+            question=f"Switch off {others} as well? What they do stops at once; settings and secrets are kept.",
+        )
     return Step(name="disable", label="Switch off")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -16,6 +15,7 @@ from core.admin.model_admin import show_refusal
 from core.errors import NotFound, TenantryError
 from core.forms.json_form import JsonSchemaFormField, under
 from plugin_host.admin import config_trial
+from plugin_host.admin.places import place_in_words, refusal_in_words, value_in_words
 from plugin_host.admin.plugin_view import PluginView
 from plugin_host.config_changes import ChangeKind, ConfigChange
 from plugin_host.health.config_check import has_config_check
@@ -79,7 +79,7 @@ def plugin_config(request: HttpRequest, plugin_id: str) -> HttpResponse:
             return HttpResponseRedirect(reverse("admin:plugin_config", args=[plugin_id]))
     context = {
         "form": form,
-        "revisions": shown_revisions(config_history(plugin_id, limit=SHOWN_REVISIONS)),
+        "revisions": shown_revisions(config_history(plugin_id, limit=SHOWN_REVISIONS), schema),
         "compare_url": reverse("admin:plugin_compare_configs", args=[plugin_id]),
         "restore_url": "admin:plugin_restore_config",
         "plugin_id": plugin_id,
@@ -92,9 +92,10 @@ def plugin_config(request: HttpRequest, plugin_id: str) -> HttpResponse:
 def plugin_compare_configs(request: HttpRequest, plugin_id: str) -> HttpResponse:
     """Two configurations, key by key."""
     view = PluginView(plugin_id)
-    view.require_management()
+    plugin, _entry = view.require_management()
     context = {
-        **compared(request, plugin_id),
+        "page_title": "Configurations compared",
+        **compared(request, plugin_id, plugin.metadata.config_schema),
         "back_url": reverse("admin:plugin_config", args=[plugin_id]),
         "restore_url": "admin:plugin_restore_config",
         "plugin_id": plugin_id,
@@ -110,7 +111,7 @@ def plugin_restore_config(request: HttpRequest, plugin_id: str, number: int) -> 
         try:
             restore_config(plugin_id, number)
         except TenantryError as refusal:
-            show_refusal(request, refusal, before="Not restored.")
+            show_refusal(request, refusal_in_words(view.loaded, refusal), before="Not restored.")
         else:
             messages.success(request, f"The configuration of revision {number} is in force again.")
     return HttpResponseRedirect(reverse("admin:plugin_config", args=[plugin_id]))
@@ -127,12 +128,16 @@ def routes(site: FrameAdminSite) -> list[URLPattern]:
     ]
 
 
-def shown_revisions(revisions: Sequence[ConfigRevision]) -> list[dict[str, Any]]:
-    """Return earlier configurations as their table shows them."""
-    return [{"view": revision, "changes": _shown_changes(revision.changes)} for revision in revisions]
+def shown_revisions(
+    revisions: Sequence[ConfigRevision], schema: Mapping[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Return earlier configurations as their table shows them, settings by their titles in the schema."""
+    return [{"view": revision, "changes": _shown_changes(revision.changes, schema)} for revision in revisions]
 
 
-def compared(request: HttpRequest, plugin_id: str, *, of_platform: bool = False) -> dict[str, Any]:
+def compared(
+    request: HttpRequest, plugin_id: str, schema: Mapping[str, Any] | None, *, of_platform: bool = False
+) -> dict[str, Any]:
     """Return the two configurations that a request names, and what differs, as their page shows them.
 
     Raises:
@@ -143,7 +148,8 @@ def compared(request: HttpRequest, plugin_id: str, *, of_platform: bool = False)
         found = compare_configs(plugin_id, old, new, of_platform=of_platform)
     except NotFound as missing:
         raise Http404(missing.message) from missing
-    return {"old": found.old, "new": found.new, "changes": [_shown_change(one) for one in found.changes]}
+    changes = [_shown_change(one, schema) for one in found.changes]
+    return {"old": found.old, "new": found.new, "changes": changes}
 
 
 def own_layer(config: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, Any]:
@@ -151,24 +157,21 @@ def own_layer(config: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, 
     return {key: value for key, value in config.items() if key not in below or below[key] != value}
 
 
-def _shown_changes(changes: Sequence[ConfigChange]) -> dict[str, Any]:
+def _shown_changes(changes: Sequence[ConfigChange], schema: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
-        "first": [_shown_change(one) for one in changes[:_SHOWN_CHANGES]],
+        "first": [_shown_change(one, schema) for one in changes[:_SHOWN_CHANGES]],
         "more": max(0, len(changes) - _SHOWN_CHANGES),
     }
 
 
-def _shown_change(change: ConfigChange) -> dict[str, Any]:
+def _shown_change(change: ConfigChange, schema: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
         "pointer": change.pointer,
+        "place": place_in_words(schema, change.pointer),
         "kind": change.kind,
-        "old": _as_json(change.before) if change.kind is not ChangeKind.ADDED else "",
-        "new": _as_json(change.after) if change.kind is not ChangeKind.REMOVED else "",
+        "old": value_in_words(change.before) if change.kind is not ChangeKind.ADDED else "",
+        "new": value_in_words(change.after) if change.kind is not ChangeKind.REMOVED else "",
     }
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def _number(text: str) -> int:

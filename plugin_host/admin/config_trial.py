@@ -10,8 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from core.errors import TenantryError
+from plugin_host.admin.health_display import STATUSES
+from plugin_host.admin.places import error_in_words
 from plugin_host.health.config_check import try_config
 from plugin_host.hooks.health_monitor import HealthStatus
+from plugin_host.models.health import HealthTrouble
+from plugin_host.registry import loaded_plugins
 
 _LOOKS: Final[Mapping[str, tuple[str, str]]] = {
     HealthStatus.HEALTHY: ("It works", "is-good"),
@@ -36,13 +40,17 @@ def tried(
     try:
         found = try_config(plugin_id, config=config, secrets=secrets)
     except TenantryError as refusal:
-        return {"trial": {"refusal": [refusal.message, *(_line(one) for one in refusal.errors)]}}
+        plugin = loaded_plugins().plugins.get(plugin_id)
+        lines = [refusal.message, *(error_in_words(plugin, one) for one in refusal.errors)]
+        return {"trial": {"refusal": lines}}
     label, look = _LOOKS[found.status]
     details = [
-        {**detail, "label": HealthStatus(detail["status"]).value, "look": _LOOKS[detail["status"]][1]}
+        {**detail, "label": STATUSES[HealthStatus(detail["status"])][0], "look": _LOOKS[detail["status"]][1]}
         for detail in found.details
     ]
-    trouble = found.trouble.label if found.trouble is not None else ""
+    # "Broken" says no more than "it does not work".
+    says_why = found.trouble is not None and found.trouble is not HealthTrouble.BROKEN
+    trouble = found.trouble.label if says_why and found.trouble is not None else ""
     return {
         "trial": {
             "label": f"{label}: {trouble.lower()}" if trouble else label,
@@ -69,7 +77,3 @@ def alone(request: HttpRequest, context: Mapping[str, Any]) -> HttpResponse | No
     return TemplateResponse(
         request, "admin/plugins/trial.html", dict(context), headers={"Cache-Control": "no-store"}
     )
-
-
-def _line(error: Any) -> str:
-    return f"{error.pointer} {error.message}".strip()

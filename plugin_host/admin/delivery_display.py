@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.urls import reverse
+from django.utils.timezone import localtime
 
 from plugin_host.deliveries.selectors import AttemptView, DeliveryState, DeliveryView
 from plugin_host.models.delivery import AttemptOutcome, DeliveryReason
@@ -84,8 +85,8 @@ def delivery_facts(view: DeliveryView) -> list[tuple[str, Any]]:
         ("Record", f"{view.record_id}, version {view.record_version}" if view.record_id else ""),
         ("Because of", DeliveryReason(view.reason).label),
         ("Replay of", view.replay_of),
-        ("Made", f"{view.created_at:%Y-%m-%d %H:%M:%S %Z}"),
-        ("Next try", f"{view.next_attempt_at:%Y-%m-%d %H:%M:%S %Z}" if view.next_attempt_at else ""),
-        ("Ended", f"{view.finished_at:%Y-%m-%d %H:%M:%S %Z}" if view.finished_at else ""),
+        ("Made", f"{localtime(view.created_at):%Y-%m-%d %H:%M:%S}"),
+        ("Next try", f"{localtime(view.next_attempt_at):%Y-%m-%d %H:%M:%S}" if view.next_attempt_at else ""),
+        ("Ended", f"{localtime(view.finished_at):%Y-%m-%d %H:%M:%S}" if view.finished_at else ""),
     ]
     return [(name, value) for name, value in facts if value]

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.timezone import localtime
 
 from core.actors import is_allowed
 from core.admin.frame import FrameAdminSite
@@ -18,6 +19,7 @@ from core.errors import NotFound
 from core.models import Event
 from core.schema_keywords import as_uuid
 from core.scope import current_actor
+from plugin_host.admin.cards import status_label
 from plugin_host.admin.delivery_display import shown_attempts, shown_delivery
 from plugin_host.selectors.explain import (
     Answer,
@@ -142,7 +144,7 @@ def _shown_event(event: Event) -> dict[str, Any]:
 
 def _facts(event: Event) -> list[tuple[str, Any]]:
     facts = [
-        ("When", f"{event.created_at:%Y-%m-%d %H:%M:%S %Z}"),
+        ("When", f"{localtime(event.created_at):%Y-%m-%d %H:%M:%S}"),
         ("Who", event.actor_label or event.actor),
         ("Collection", event.collection_name),
         ("Version", event.record_version),
@@ -161,6 +163,7 @@ def _plugin(one: PluginAnswer, *, may_replay: bool) -> dict[str, Any]:
         "look": look,
         "url": reverse("admin:plugin", args=[one.plugin_id]),
         "then": _then(one),
+        "now": status_label(one.status).lower(),
         "handlers": [_handler(handler, one, may_replay=may_replay) for handler in one.handlers],
     }
 
@@ -186,6 +189,6 @@ def _then(one: PluginAnswer) -> str:
     state = {"enabled": "on", "disabled": "off", "available": "never switched on"}.get(
         then.state, then.state or "unknown"
     )
-    since = f" since {then.since:%Y-%m-%d %H:%M:%S %Z}" if then.since is not None else ""
+    since = f" since {localtime(then.since):%Y-%m-%d %H:%M:%S}" if then.since is not None else ""
     by = f" ({then.by})" if then.by else ""
     return f"{state}{since}{by}"

@@ -23,7 +23,8 @@ from core.scope import current_actor
 from plugin_host.admin import config_page, config_trial, explain_page, hooks_page, seo_pages
 from plugin_host.admin.cards import about_facts, plugin_cards, trouble_facts
 from plugin_host.admin.delivery_display import SHOWN, delivery_facts, shown_attempts, shown_delivery
-from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope
+from plugin_host.admin.places import refusal_in_words
+from plugin_host.admin.plugin_pages import page_items, plugin_page, plugins_in_scope, shown_pages
 from plugin_host.admin.plugin_view import PluginView
 from plugin_host.deliveries.replaying import replay_delivery
 from plugin_host.deliveries.selectors import deliveries, delivery_with_attempts
@@ -85,6 +86,11 @@ def plugin_overview(request: HttpRequest, plugin_id: str) -> HttpResponse:
             needed_by=dependant_plugins(plugins_in_scope().loaded.plugins, plugin_id),
         ),
         "trouble": trouble_facts(view.entry, view.trouble),
+        "pages": [
+            {"label": shown.page.label, "link": shown.link}
+            for shown in shown_pages()
+            if shown.entry.plugin_id == plugin_id
+        ],
         "hooks": hooks,
         "is_stopped": view.entry is not None and view.entry.is_paused,
         "has_gates": any(hook["kind"] == HookKind.GATE.value for hook in hooks) and view.may_manage,
@@ -119,7 +125,7 @@ def plugin_state(request: HttpRequest, plugin_id: str) -> HttpResponse:
         try:
             service(plugin_id)
         except TenantryError as refusal:
-            show_refusal(request, refusal, before=f"{view.card.name}:")
+            show_refusal(request, refusal_in_words(view.loaded, refusal), before=f"{view.card.name}:")
         else:
             messages.success(request, f"{view.card.name} {done}.")
     return HttpResponseRedirect(reverse("admin:plugin", args=[plugin_id]))
@@ -202,6 +208,7 @@ def plugin_delivery(request: HttpRequest, plugin_id: str, delivery_id: UUID) -> 
     view = PluginView(plugin_id)
     delivery = delivery_with_attempts(delivery_id, plugin=plugin_id)
     context = {
+        "page_title": "Delivery",
         "row": shown_delivery(delivery, plugin_id=plugin_id, may_replay=view.may_manage),
         "facts": delivery_facts(delivery),
         "attempts": shown_attempts(delivery),

@@ -122,7 +122,9 @@ def platform_plugin(request: HttpRequest, plugin_id: str) -> HttpResponse:
         "title": plugin.metadata.name,
         "form": form,
         "facts": about_facts(plugin, None),
-        "revisions": shown_revisions(config_history(plugin_id, limit=SHOWN_REVISIONS, of_platform=True)),
+        "revisions": shown_revisions(
+            config_history(plugin_id, limit=SHOWN_REVISIONS, of_platform=True), plugin.metadata.config_schema
+        ),
         "compare_url": reverse("admin:platform_compare_configs", args=[plugin_id]),
         "restore_url": "admin:platform_restore_config",
         "plugin_id": plugin_id,
@@ -133,11 +135,11 @@ def platform_plugin(request: HttpRequest, plugin_id: str) -> HttpResponse:
 def platform_compare_configs(request: HttpRequest, plugin_id: str) -> HttpResponse:
     """Two configurations of the platform, key by key."""
     _require_operator()
-    name = _require_loaded(plugin_id).metadata.name
+    about = _require_loaded(plugin_id).metadata
     context = {
         **platform_site.each_context(request),
-        "title": f"{name}: configurations compared",
-        **compared(request, plugin_id, of_platform=True),
+        "title": f"{about.name}: configurations compared",
+        **compared(request, plugin_id, about.config_schema, of_platform=True),
         "back_url": reverse("admin:platform_plugin", args=[plugin_id]),
         "restore_url": "admin:platform_restore_config",
         "plugin_id": plugin_id,

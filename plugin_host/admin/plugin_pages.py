@@ -40,6 +40,11 @@ class ShownPage:
         return reverse("admin:plugin_page", args=[self.page.nav_id])
 
     @property
+    def plugin_url(self) -> str:
+        """Where the plugin's settings, deliveries and tasks are."""
+        return reverse("admin:plugin", args=[self.entry.plugin_id])
+
+    @property
     def link(self) -> str:
         """Where the menu leads: the page itself, or an address elsewhere on the host."""
         is_own = self.page.url.rstrip("/") == self.own_address.rstrip("/") or not self.page.url
@@ -95,13 +100,24 @@ def plugin_page(request: HttpRequest, nav_id: str) -> HttpResponse:
     if shown.entry.is_paused:
         raise paused_error(shown.entry, with_reason=is_allowed(current_actor(), "plugin.read"))
     request.frame_site = tenant_site  # type: ignore[attr-defined]  # read by core.admin.frame.frame_context
-    request.frame_extra = {"active": nav_id, "title": shown.page.label, "has_permission": True}  # type: ignore[attr-defined]  # the same
+    request.frame_extra = {  # type: ignore[attr-defined]  # the same
+        "active": nav_id,
+        "title": shown.page.label,
+        "has_permission": True,
+        # Where its settings are, for those who may see them.
+        "plugin_name": _name_of(shown),
+        "plugin_url": shown.plugin_url if is_allowed(current_actor(), "plugin.read") else "",
+    }
     with plugin_run(shown.entry.run(hook=f"page:{nav_id}")):
         response = _answer(request, shown.page)
         if isinstance(response, SimpleTemplateResponse):
             # Templates are looked up while they are drawn, in the folder of the plugin that runs.
             response.render()
     return response
+
+
+def _name_of(shown: ShownPage) -> str:
+    return plugins_in_scope().loaded.plugins[shown.entry.plugin_id].metadata.name
 
 
 def _answer(request: HttpRequest, page: AdminPage) -> HttpResponse:

@@ -57,7 +57,8 @@ class PluginView:
             **tenant_site.each_context(request),
             "title": self.card.name,
             "card": self.card,
-            "tabs": self._tabs(tab),
+            "tabs": (tabs := self._tabs(tab)),
+            "tab_title": next((one["title"] for one in tabs if one["active"]), ""),
         }
         return TemplateResponse(request, f"admin/plugins/{template}.html", {**shared, **context})
 

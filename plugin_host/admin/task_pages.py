@@ -56,6 +56,7 @@ def plugin_task(request: HttpRequest, plugin_id: str, task_id: str) -> HttpRespo
     page = found[:PAGE_SIZE]
     row = shown_task(item_view(item), zone=zone, may_manage=view.may_manage)
     context = {
+        "page_title": row["item"].name,
         "row": row,
         "facts": _facts(row),
         "runs": [shown_run(one, zone=zone) for one in page],

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.dateparse import parse_datetime
 
 from plugin_host.errors import NotFound, PluginConfigError
 from plugin_host.runtime import store
@@ -121,4 +122,4 @@ def _state(config: AhrefsConfig) -> dict[str, Any] | None:
     if not isinstance(kept, dict) or kept.get("target") != config.target:
         return None
     label, look = _STATES.get(str(kept.get("kind")), ("", ""))
-    return {**kept, "label": label, "look": look}
+    return {**kept, "at": parse_datetime(str(kept.get("at"))), "label": label, "look": look}

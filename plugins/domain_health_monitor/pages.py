@@ -16,6 +16,7 @@ from .models import StatusChange, WatchedDomain
 
 SHOWN_CHANGES: Final = 50
 _ORDER: Final = {"unhealthy": 0, "degraded": 1, "unknown": 2, "healthy": 3}
+_LOOKS: Final = {"unhealthy": "is-bad", "degraded": "is-warn", "healthy": "is-good"}
 
 
 def domains_page(request: HttpRequest) -> HttpResponse:
@@ -41,6 +42,7 @@ def _row(host: str, domain: WatchedDomain | None, now: datetime) -> dict[str, An
     return {
         "host": host,
         "status": domain.status,
+        "look": _LOOKS.get(domain.status, ""),
         "observed": domain.observed if domain.disagreeing else "",
         "since": domain.status_since,
         "checked_at": domain.checked_at,

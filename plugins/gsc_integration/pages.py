@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.dateparse import parse_datetime
 
 from plugin_host.errors import NotFound, PluginConfigError
 from plugin_host.runtime import store
@@ -122,4 +123,4 @@ def _state(config: GSCConfig) -> dict[str, Any] | None:
     if not isinstance(kept, dict) or kept.get("property") != config.site:
         return None
     label, look = _STATES.get(str(kept.get("kind")), ("", ""))
-    return {**kept, "label": label, "look": look}
+    return {**kept, "at": parse_datetime(str(kept.get("at"))), "label": label, "look": look}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.dateparse import parse_datetime
 
 from plugin_host.runtime import store
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from plugin_host.context import PluginContext
 
 SHOWN: Final = 25
+
+
+def _last() -> dict[str, Any] | None:
+    kept = store.get("last-deployment")
+    return {**kept, "at": parse_datetime(str(kept.get("at")))} if isinstance(kept, dict) else None
 
 
 def deployer_page(ctx: PluginContext) -> Callable[[HttpRequest], HttpResponse]:
@@ -38,7 +44,7 @@ def deployer_page(ctx: PluginContext) -> Callable[[HttpRequest], HttpResponse]:
             "objects": rows.exclude(kind=SiteObject.NOTHING).order_by("-stored_at", "path")[:SHOWN],
             "invalidations": Invalidation.objects.order_by("-created_at")[:SHOWN],
             "distribution_id": ctx.get_setting("distribution_id", default=""),
-            "last": store.get("last-deployment"),
+            "last": _last(),
             "user": request.user,
             "active": "s3-static-deployer",
         }

@@ -74,7 +74,7 @@ def _act(request: HttpRequest, ctx: PluginContext, endpoint: Endpoint) -> None:
         case "resume":
             due = queue.resume(endpoint.name, now=now)
             send_soon()
-            messages.success(request, f"{endpoint.name} is called again; {due} waiting messages are due.")
+            messages.success(request, f"{endpoint.name} is called again; {_messages(due)} that waited.")
         case "test":
             attempt = async_to_sync(send_test)(endpoint, ctx.get_secrets())
             note = messages.success if attempt.is_delivered else messages.error
@@ -89,6 +89,10 @@ def _act(request: HttpRequest, ctx: PluginContext, endpoint: Endpoint) -> None:
                 messages.error(request, error.message)
             else:
                 send_soon()
-                messages.success(request, f"{due} messages for {endpoint.name} are due once more.")
+                messages.success(request, f"{_messages(due)} for {endpoint.name} once more.")
         case _:
             raise Http404("There is no such step.")
+
+
+def _messages(due: int) -> str:
+    return "1 message is due" if due == 1 else f"{due} messages are due"

@@ -16,6 +16,7 @@ class AuditEntryAdmin(ServiceModelAdmin):
     """Who did what in this tenant's administration."""
 
     actions_needed: ClassVar[dict[str, str]] = {"view": "audit.read"}
+    list_title = "Audit log"
     list_display = ("at", "who", "action", "summary")
     list_filter = ("action",)
     search_fields = ("summary", "actor_label")

@@ -73,6 +73,7 @@ class ApiKeyAdmin(ServiceModelAdmin):
 
     actions_needed: ClassVar[dict[str, str]] = {"view": "key.own", "add": "key.own"}
     pointer_fields: ClassVar[dict[str, str]] = {"/expires_at": "days"}
+    list_title = "API keys"
     list_display = ("name", "start", "whose", "role", "state", "expires_at", "last_used_at")
     search_fields = ("name", "prefix")
     ordering = ("-created_at",)

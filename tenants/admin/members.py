@@ -53,6 +53,7 @@ class MembershipAdmin(ServiceModelAdmin):
         "change": "member.manage",
         "delete": "member.manage",
     }
+    list_title = "People"
     list_display = ("email", "person_name", "role", "created_at")
     list_filter = ("role",)
     search_fields = ("user__email", "user__name")

@@ -154,6 +154,7 @@ class UserAdmin(ServiceModelAdmin):
     """Everybody who can sign in anywhere. Adding here makes an operator; members are added at their tenant."""
 
     actions_needed: ClassVar[dict[str, str]] = {"view": OPERATE, "add": OPERATE}
+    list_title = "People"
     list_display = ("email", "name", "is_active", "is_staff", "created_at")
     list_filter = ("is_active", "is_staff")
     search_fields = ("email", "name")
@@ -184,6 +185,7 @@ class PlatformAuditEntryAdmin(ServiceModelAdmin):
     """Who did what to the installation."""
 
     actions_needed: ClassVar[dict[str, str]] = {"view": OPERATE}
+    list_title = "Audit log"
     list_display = ("at", "actor_label", "action", "summary")
     list_filter = ("action",)
     search_fields = ("summary", "actor_label")

@@ -117,4 +117,6 @@ class Membership(TenantOwned):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user_id} as {self.role}"
+        # A name for people where the person was read as well; it is worth no query of its own.
+        known = self._state.fields_cache.get("user")
+        return f"{known.email if known is not None else self.user_id} as {self.role}"

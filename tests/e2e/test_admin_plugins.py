@@ -21,12 +21,14 @@ def test_an_owner_configures_a_plugin_and_switches_it_on(
     sign_in(page, owner.email)
 
     page.locator("#plugin-webhooks").get_by_role("button", name="Switch on").click()
-    expect(page.get_by_text("/config/endpoints")).to_be_visible()
+    expect(page.get_by_text("Configuration, Endpoints:")).to_be_visible()
 
     page.get_by_role("link", name="Configuration").click()
     page.get_by_role("button", name="Add item").first.click()
-    page.locator('input[name="rjf§endpoints§0§name"]').fill("crm")
-    address = page.locator('input[name="rjf§endpoints§0§url"]')
+    # By their labels, as those who hear the page find them.
+    page.get_by_label("Name", exact=True).fill("crm")
+    address = page.get_by_label("Address", exact=True)
+    expect(page.get_by_label("Collapse Endpoints")).to_be_visible()
     address.fill("no address")
     page.get_by_role("button", name="Save configuration").click()
     expect(page.locator(".json-form .rjf-error-text").first).to_be_visible()
@@ -46,6 +48,20 @@ def test_an_owner_configures_a_plugin_and_switches_it_on(
     page.get_by_role("link", name="Overview").last.click()
     page.get_by_role("button", name="Switch on").click()
     expect(page.get_by_text("Webhooks is on.")).to_be_visible()
+    expect(page).to_have_title(f"Overview | Webhooks | {tenant.name}")
+
+    # To the plugin's own page and back, on a narrow screen, which it does not outgrow.
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.get_by_role("link", name="Open Webhooks").click()
+    expect(page.get_by_role("cell", name="https://listener.example.org/in")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("once more")).to_have_count(0)
+    page.get_by_role("link", name="Settings").click()
+    expect(page.get_by_role("link", name="Overview").last).to_have_attribute("aria-current", "page")
+    page.get_by_role("button", name="Menu").press("Enter")
+    expect(page.get_by_role("link", name="All plugins")).to_be_visible()
 
 
 def test_a_plugins_own_page_is_styled_in_both_themes(

@@ -77,11 +77,13 @@ def test_switching_on_says_what_is_missing(member_of: SignIn, in_tenant: Tenant)
     page = do(member_of(in_tenant), WEBHOOKS, "enable")
 
     text = refusal_in(page)
-    assert "/config/endpoints" in text
+    # In the words of the forms, without pointers.
+    assert "Configuration, Endpoints: " in text
     save_config("webhooks", {"endpoints": [{"name": "crm", "url": URL}]})
     text = refusal_in(do(member_of(in_tenant), WEBHOOKS, "enable"))
-    assert "/config/endpoints/0/secret" in text
+    assert "Configuration, Endpoints, row 1, Secret: " in text
     assert "signing_secret" in text
+    assert "/config/" not in text
     assert not PluginSettings.objects.filter(state="enabled").exists()
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import runpy
+import threading
 import time
 from collections.abc import Callable
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from webhooks.signing import signed_headers
@@ -44,3 +47,17 @@ def test_it_takes_genuine_messages_only(
 
 def test_a_message_without_signature_is_refused(is_genuine: Callable[..., bool]) -> None:
     assert not is_genuine(SECRET, {}, BODY)
+
+
+def test_a_test_message_is_taken_and_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    names: dict[str, Any] = runpy.run_path(str(LISTENER))
+    listener = names["Listener"]
+    listener.secret = SECRET
+    body = b'{"type":"ping","data":{"endpoint":"listener"}}'
+    headers = signed_headers([SECRET], message_id="m-1", timestamp=int(time.time()), body=body)
+    with ThreadingHTTPServer(("127.0.0.1", 0), listener) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        answer = httpx.post(f"http://127.0.0.1:{server.server_port}/", content=body, headers=headers)
+
+    assert answer.status_code == 204
+    assert capsys.readouterr().out == "ping  m-1\n"

@@ -92,7 +92,7 @@ def test_send_again(
 ) -> None:
     published(inside, deliver_all)
 
-    assert "1 messages for crm are due once more." in press(browser, do="redeliver", span="1 hour")
+    assert "1 message is due for crm once more." in press(browser, do="redeliver", span="1 hour")
     run_task("webhooks.send")
 
     assert [len(receiving.requests_to(path)) for path in ("/crm", "/shop")] == [2, 1]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from core.models import AuditEntry
 from tenants.models import ApiKey, Domain, Membership, Tenant
@@ -228,6 +230,25 @@ def test_the_profile_is_changed(member_of: SignIn, in_tenant: Tenant) -> None:
 
     in_tenant.refresh_from_db()
     assert (in_tenant.name, in_tenant.accent_color) == ("Renamed", "#112233")
+
+
+def test_times_are_those_of_the_tenants_clocks_and_lists_are_called_as_in_the_menu(
+    member_of: SignIn, in_tenant: Tenant
+) -> None:
+    client = member_of(in_tenant)
+    profile(client, in_tenant, time_zone="Asia/Tokyo")
+    member = Membership.objects.get()
+    Membership.objects.update(created_at=datetime(2026, 1, 31, 20, 5, tzinfo=UTC))
+
+    page = client.get(MEMBERS).content.decode()
+    form = client.get(f"{MEMBERS}{member.pk}/change/").content.decode()
+
+    assert f"<title> People | {in_tenant.name}</title>" in page
+    assert "2026-02-01 05:05" in page
+    assert "Times are those of Asia/Tokyo." in page
+    # Named by the person, not by a key.
+    assert f"{member.user.email} as owner" in form
+    assert timezone.get_current_timezone_name() == "UTC"
 
 
 def test_a_wrong_profile_is_refused_at_the_field(member_of: SignIn, in_tenant: Tenant) -> None:

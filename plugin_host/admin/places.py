@@ -1,0 +1,77 @@
+"""Where a fault or a change is, in the words of the plugin's forms instead of JSON pointers."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from core.errors import FieldError, TenantryError
+from core.forms.form_values import title_of
+from plugin_host.loading.plugin import LoadedPlugin
+
+type Schema = Mapping[str, Any]
+
+# The first part of a pointer: the tab on which it is, and whose schema has the titles.
+_TABS: Final = ("config", "secrets")
+
+
+def place_in_words(schema: Schema | None, pointer: str) -> str:
+    """Return the titles on the way to a value: "Endpoints, row 2, Address"."""
+    return ", ".join(_names(schema or {}, _tokens(pointer)))
+
+
+def error_in_words(plugin: LoadedPlugin | None, error: FieldError) -> str:
+    """Return a fault of a plugin's settings as one sentence: "Configuration, Endpoints: …"."""
+    tab, *rest = _tokens(error.pointer) or [""]
+    if plugin is None or tab not in _TABS:
+        return f"{error.pointer}: {error.message}" if error.pointer else error.message
+    about = plugin.metadata
+    title, schema = (
+        ("Configuration", about.config_schema) if tab == "config" else ("Secrets", about.secrets_schema)
+    )
+    return f"{', '.join([title, *_names(schema or {}, rest)])}: {error.message}"
+
+
+def refusal_in_words[Refusal: TenantryError](plugin: LoadedPlugin | None, refusal: Refusal) -> Refusal:
+    """Return the refusal with its faults as sentences without pointers."""
+    told = copy.copy(refusal)
+    told.errors = tuple(
+        FieldError(pointer="", message=error_in_words(plugin, one), code=one.code) for one in refusal.errors
+    )
+    return told
+
+
+def value_in_words(value: Any) -> str:
+    """Return a setting's value as people would write it; what has parts of its own is shown as JSON."""
+    if value is None or value in ("", [], {}):
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+        return ", ".join(value_in_words(one) for one in value)
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+def _names(schema: Schema, tokens: list[str]) -> Iterator[str]:
+    node: Schema = schema
+    for token in tokens:
+        properties = node.get("properties", {})
+        if token.isdigit() and token not in properties:
+            items = node.get("items", {})
+            node = items if isinstance(items, Mapping) else {}
+            yield f"row {int(token) + 1}"
+        elif token in properties:
+            node = properties[token]
+            yield str(node.get("title") or title_of(token))
+        else:
+            # A name that a person gave: it is what stands on the form.
+            node = {}
+            yield token
+
+
+def _tokens(pointer: str) -> list[str]:
+    return [raw.replace("~1", "/").replace("~0", "~") for raw in pointer.split("/")[1:]]
