@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 import pytest
 
 from core.scope import tenant_scope
 from plugin_host.testing import MakeContent, PluginEnabled, Tenant
 from tests.faults.installation import Installation, kill_group, wait_until
-from tests.plugins.vercel_deployer.conftest import HOOK, TOKEN
-from tests.plugins.vercel_deployer.peer import Project, VercelPeer
+from tests.plugins.deployments.service import TOKEN
+from tests.plugins.deployments.vercel import VERCEL, VercelPeer
 from vercel_deployer.models import Deployment
 
 
@@ -37,15 +37,15 @@ def test_a_worker_killed_in_the_middle_of_asking_makes_no_second_deployment(
     plugin_enabled: PluginEnabled,
     make_content: MakeContent,
 ) -> None:
-    vercel.add(Project(id="prj_mine", name="mine", token=TOKEN, hooks={"hookOfMine"}))
+    vercel.add(VERCEL.own_project())
     taken = threading.Event()
 
-    def take_and_say_nothing(handler: BaseHTTPRequestHandler) -> None:
+    def take_and_say_nothing(handler: Any) -> None:
         if handler.command != "POST":  # a second look at the project; it is the next that is meant
             vercel.fail(take_and_say_nothing)
-            handler.answer_well()  # type: ignore[attr-defined]  # see the peer
+            handler.answer_well()
             return
-        vercel.answer(handler.arrived)  # type: ignore[attr-defined]  # see the peer
+        vercel.answer(handler.arrived)
         taken.set()
         vercel.hanging.wait(60)
 
@@ -53,7 +53,7 @@ def test_a_worker_killed_in_the_middle_of_asking_makes_no_second_deployment(
         "vercel-deployer",
         tenant,
         config={"quiet_seconds": 1, "longest_wait_seconds": 5},
-        secrets={"deploy_hook": HOOK, "token": TOKEN},
+        secrets={**VERCEL.secret_hook, "token": TOKEN},
     )
     installation.start_beat()
     worker = installation.start_worker()

@@ -28,8 +28,9 @@ def author(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
     """Every recipe of the page in one folder, with migrations where it has models."""
     more = {f"{path.stem}/tests/test_more.py": path.read_text() for path in MORE.glob("*.py")}
     with workplace(tmp_path_factory.mktemp("cookbook"), "tenantry_cookbook", is_migrated=True) as made:
-        made.write({**FILES, **more, "bookmarks/migrations/__init__.py": ""})
-        made.manage("makemigrations", "plugin_bookmarks", owner=True)
+        with_models = [name for name in PLUGINS if f"{name}/models.py" in FILES]
+        made.write({**FILES, **more, **{f"{name}/migrations/__init__.py": "" for name in with_models}})
+        made.manage("makemigrations", *(f"plugin_{name}" for name in with_models), owner=True)
         made.manage("prepare", owner=True)
         yield made
 
