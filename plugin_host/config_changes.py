@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from core.json_equality import same_json
 from core.json_schema import pointer_to
 
 
@@ -50,10 +50,5 @@ def _changes(
             yield ConfigChange(pointer=pointer, kind=ChangeKind.REMOVED, before=before[key])
         elif isinstance(before[key], Mapping) and isinstance(after[key], Mapping):
             yield from _changes(before[key], after[key], place)
-        elif _differs(before[key], after[key]):
+        elif not same_json(before[key], after[key]):
             yield ConfigChange(pointer=pointer, kind=ChangeKind.CHANGED, before=before[key], after=after[key])
-
-
-def _differs(before: Any, after: Any) -> bool:
-    # As JSON, because in Python True equals 1.
-    return json.dumps(before, sort_keys=True) != json.dumps(after, sort_keys=True)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from core.actors import Actor
 from core.errors import FieldError, Invalid
 from core.importing.source import slugify
+from core.json_equality import same_json
 from core.json_schema import fill_defaults, validate
 from core.models import Collection, Record
 from core.schema_keywords import as_uuid
@@ -67,11 +68,10 @@ class RecordDraft:
     def same_as_stored(self) -> bool:
         """Say whether the change changes nothing."""
         was = self.previous
-        return was is not None and (was.title, was.slug, was.locale, was.data) == (
-            self.title,
-            self.slug,
-            self.locale,
-            self.data,
+        return (
+            was is not None
+            and (was.title, was.slug, was.locale) == (self.title, self.slug, self.locale)
+            and same_json(was.data, self.data)
         )
 
 

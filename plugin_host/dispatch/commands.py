@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from core.api.documents import collection_document
 from core.errors import FieldError, TenantryError
+from core.json_equality import same_json
 from core.models import Collection, Event, Record
 from core.scope import require_tenant
 from core.selectors.content_state import state_of_record
@@ -47,7 +48,7 @@ def filter_command(command: CommandCall) -> None:
         bind=found.bind,
         budget=operation.budget,
     )
-    if result.value.arguments != asked.arguments:
+    if not same_json(result.value.arguments, asked.arguments):
         command.replace_arguments(result.value.arguments)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from core.errors import FieldError, Invalid, NotFound, Stale
+from core.json_equality import same_json
 from core.json_schema import pointer_to
 from plugin_host.identifiers import did_you_mean
 from plugin_host.loading.plugin import LoadedPlugin
@@ -195,7 +196,7 @@ def _store(
 ) -> None:
     row = change.row
     version = plugin.metadata.config_version
-    if row.config == new and row.config_version == version:
+    if same_json(row.config, new) and row.config_version == version:
         return
     row.config, row.config_version = new, version
     require_named_secrets(change)
@@ -208,7 +209,7 @@ def _store(
         changed_by=change.actor.label[:254],
         changed_at=change.now,
     )
-    changed = sorted(key for key in {*before, *new} if before.get(key) != new.get(key))
+    changed = sorted(key for key in {*before, *new} if not same_json(before.get(key), new.get(key)))
     event = "plugin.config_changed" if change.is_on else None
     probe_soon(change)
     change.note("plugin.configured", event=event, detail={"changed": changed, **(detail or {})})

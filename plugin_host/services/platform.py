@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from core.actors import authorize
 from core.errors import FieldError, Invalid, NotFound, Stale
+from core.json_equality import same_json
 from core.json_schema import pointer_to
 from core.models import PlatformAuditEntry
 from core.platform_work import PlatformWork
@@ -136,7 +137,7 @@ def _put_config(plugin: LoadedPlugin, row: PlatformPluginSettings, new: dict[str
     if known:
         raise Invalid(f"The configuration does not fit plugin {plugin.id}.", errors=list(known.values()))
     version = plugin.metadata.config_version
-    if new == row.config and (not new or row.config_version == version):
+    if same_json(new, row.config) and (not new or row.config_version == version):
         return ""
     row.config, row.config_version = new, version
     return CONFIGURED

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from core.actors import Actor, authorize
 from core.errors import FieldError, Invalid
+from core.json_equality import same_json
 from core.models import Collection, Record
 from core.selectors.content_state import state_of_draft
 from core.selectors.records import collection_named, missing_targets, record_with_id
@@ -174,7 +175,7 @@ def difference(draft: RecordDraft) -> dict[str, Any]:
     was = draft.previous
     assert was is not None  # an update has one
     names = sorted(was.data.keys() | draft.data.keys())
-    changed = [name for name in names if was.data.get(name) != draft.data.get(name)]
+    changed = [name for name in names if not same_json(was.data.get(name), draft.data.get(name))]
     columns = [name for name in ("title", "slug", "locale") if getattr(was, name) != getattr(draft, name)]
     return {
         "changed": columns + [name for name in changed if name not in columns],
@@ -192,7 +193,7 @@ def difference(draft: RecordDraft) -> dict[str, Any]:
 def relation_faults(draft: RecordDraft) -> list[FieldError]:
     """Return a fault for each new link to a record that is not there; old ones are publishing's concern."""
     before = draft.previous.data if draft.previous else {}
-    new = {name: value for name, value in draft.data.items() if before.get(name) != value}
+    new = {name: value for name, value in draft.data.items() if not same_json(before.get(name), value)}
     return missing_targets(draft.collection.schema, new, published=False)
 
 

@@ -215,6 +215,17 @@ def test_update_that_changes_nothing_writes_nothing(posts: Collection) -> None:
     assert Event.objects.filter(record_id=record.pk).count() == 1
 
 
+@pytest.mark.parametrize(("before", "after"), [(True, 1), (0, False), ([1, {"a": True}], [1, {"a": 1}])])
+def test_a_number_for_a_boolean_is_a_change(in_tenant: object, before: Any, after: Any) -> None:
+    create_collection(name="loose", schema={"properties": {"value": {}}})
+    record = create_record(collection="loose", data={"value": before}, title="T")
+
+    changed = update_record(record_id=record.pk, data={"value": after}, merge=True)
+
+    assert (changed.version, repr(changed.data["value"])) == (2, repr(after))
+    assert Event.objects.get(record_id=record.pk, type="record.updated").payload["changed"] == ["value"]
+
+
 def test_update_of_a_published_record_makes_it_changed(posts: Collection) -> None:
     record = create_record(collection="posts", data={}, title="T")
     publish_record(record_id=record.pk)

@@ -162,6 +162,14 @@ def test_an_earlier_configuration_comes_back(in_tenant: Tenant) -> None:
     assert [row.number for row in PluginConfigRevision.objects.order_by("number")] == [1, 2, 3]
 
 
+def test_a_number_for_a_boolean_is_a_change(in_tenant: Tenant) -> None:
+    save_config("plain", {"value": True})
+    save_config("plain", {"value": 1})
+
+    assert [row.config["value"] for row in PluginConfigRevision.objects.order_by("number")] == [True, 1]
+    assert PluginSettings.objects.get().config["value"] is not True
+
+
 def test_a_revision_that_never_was_is_not_found(in_tenant: Tenant) -> None:
     with pytest.raises(NotFound, match="no configuration of revision 9"):
         restore_config("plain", 9)
