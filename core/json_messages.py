@@ -71,10 +71,18 @@ def _entries(error: ValidationError) -> Iterator[FieldError]:
         yield from _unknown(error)
     elif error.validator == "dependencies":
         yield from _dependencies(error)
+    elif error.validator == "pattern" and (described := _description(error)):
+        # What a person can follow, where the schema has it; nobody should have to read a regular expression.
+        yield _entry(error, f"This does not have the form that is asked for: {described}", "pattern")
     else:
         say = _SENTENCES.get(str(error.validator))
         message = say(expected, value) if say is not None else f"{error.message}."
         yield _entry(error, message, str(error.validator or "not_allowed"))
+
+
+def _description(error: ValidationError) -> str:
+    schema: Any = error.schema
+    return str(schema.get("description", "")) if isinstance(schema, Mapping) else ""
 
 
 def _entry(error: ValidationError, message: str, code: str, *below: str) -> FieldError:

@@ -15,7 +15,7 @@ from core.admin.model_admin import show_refusal
 from core.errors import NotFound, TenantryError
 from core.forms.json_form import JsonSchemaFormField, under
 from plugin_host.admin import config_trial
-from plugin_host.admin.places import place_in_words, refusal_in_words, value_in_words
+from plugin_host.admin.places import entry_by_entry, place_in_words, refusal_in_words, value_in_words
 from plugin_host.admin.plugin_view import PluginView
 from plugin_host.config_changes import ChangeKind, ConfigChange
 from plugin_host.health.config_check import has_config_check
@@ -148,7 +148,7 @@ def compared(
         found = compare_configs(plugin_id, old, new, of_platform=of_platform)
     except NotFound as missing:
         raise Http404(missing.message) from missing
-    changes = [_shown_change(one, schema) for one in found.changes]
+    changes = [_shown_change(finer, schema) for one in found.changes for finer in entry_by_entry(one)]
     return {"old": found.old, "new": found.new, "changes": changes}
 
 
@@ -158,9 +158,10 @@ def own_layer(config: Mapping[str, Any], below: Mapping[str, Any]) -> dict[str, 
 
 
 def _shown_changes(changes: Sequence[ConfigChange], schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    finer = [one for change in changes for one in entry_by_entry(change)]
     return {
-        "first": [_shown_change(one, schema) for one in changes[:_SHOWN_CHANGES]],
-        "more": max(0, len(changes) - _SHOWN_CHANGES),
+        "first": [_shown_change(one, schema) for one in finer[:_SHOWN_CHANGES]],
+        "more": max(0, len(finer) - _SHOWN_CHANGES),
     }
 
 

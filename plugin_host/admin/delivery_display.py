@@ -37,15 +37,30 @@ ATTEMPT_LOOKS: Final[Mapping[str, str]] = {
 }
 
 
+# Codes that people would have to guess at.
+REASONS: Final[Mapping[str, str]] = {
+    "overlap": "the run before had not ended",
+    "disabled": "the plugin was off",
+    "switched_off": "the task was switched off",
+    "retired": "not scheduled any more",
+    "attempts": "no attempts left",
+    "permanent": "trying again is pointless",
+    "decision": "decided by a plugin",
+    "crashes": "it killed its process three times",
+    "blocked": "it held up the process",
+}
+
+
 def shown_delivery(view: DeliveryView, *, plugin_id: str, may_replay: bool) -> dict[str, Any]:
     """Return what the templates show of one delivery."""
     label, look = _STATES[view.state]
     if view.state == "pending" and view.error:
         label, look = "Waiting for the next try", "is-warn"
+    reason = REASONS.get(view.state_reason, view.state_reason)
     replay = may_replay and view.can_replay
     return {
         "view": view,
-        "state": f"{label}: {view.state_reason}" if view.state_reason else label,
+        "state": f"{label}: {reason}" if reason else label,
         "look": look,
         "error": view.error.split("\n", 1)[0],
         "url": reverse("admin:plugin_delivery", args=[plugin_id, view.id]),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from core.errors import FieldError, TenantryError
 from core.forms.form_values import title_of
+from plugin_host.config_changes import ChangeKind, ConfigChange, config_changes
 from plugin_host.loading.plugin import LoadedPlugin
 
 type Schema = Mapping[str, Any]
@@ -43,6 +45,27 @@ def refusal_in_words[Refusal: TenantryError](plugin: LoadedPlugin | None, refusa
     return told
 
 
+def entry_by_entry(change: ConfigChange) -> Iterator[ConfigChange]:
+    """Return what differs inside of two lists of objects, at each place; any other change as it is."""
+    before, after = change.before or [], change.after or []
+    if not (before or after) or not (_is_list_of_objects(before) and _is_list_of_objects(after)):
+        yield change
+        return
+    for row in range(max(len(before), len(after))):
+        pointer = f"{change.pointer}/{row}"
+        if row >= len(before):
+            yield ConfigChange(pointer=pointer, kind=ChangeKind.ADDED, after=after[row])
+        elif row >= len(after):
+            yield ConfigChange(pointer=pointer, kind=ChangeKind.REMOVED, before=before[row])
+        else:
+            for one in config_changes(before[row], after[row]):
+                yield replace(one, pointer=f"{pointer}{one.pointer}")
+
+
+def _is_list_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, Mapping) for one in value)
+
+
 def value_in_words(value: Any) -> str:
     """Return a setting's value as people would write it; what has parts of its own is shown as JSON."""
     if value is None or value in ("", [], {}):
@@ -53,6 +76,8 @@ def value_in_words(value: Any) -> str:
         return value
     if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
         return ", ".join(value_in_words(one) for one in value)
+    if isinstance(value, Mapping) and not any(isinstance(one, Mapping) for one in value.values()):
+        return "\n".join(f"{name}: {value_in_words(one)}" for name, one in value.items())
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 

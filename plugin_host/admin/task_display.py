@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from plugin_host.admin.delivery_display import ATTEMPT_LOOKS, log_text_lines
+from plugin_host.admin.delivery_display import ATTEMPT_LOOKS, REASONS, log_text_lines
 from plugin_host.models.delivery import AttemptOutcome
 from plugin_host.models.schedule import RunReason
 from plugin_host.scheduling.selectors import (
@@ -47,18 +47,6 @@ _RUN_STATES: Final[Mapping[RunState, tuple[str, str]]] = {
     "skipped": ("Skipped", ""),
     "dead": ("Failed", "is-bad"),
 }
-# Codes that people would have to guess at.
-_REASONS: Final[Mapping[str, str]] = {
-    "overlap": "the run before had not ended",
-    "disabled": "the plugin was off",
-    "switched_off": "the task was switched off",
-    "retired": "not scheduled any more",
-    "attempts": "no attempts left",
-    "permanent": "trying again is pointless",
-    "decision": "decided by a plugin",
-    "crashes": "it killed its process three times",
-    "blocked": "it held up the process",
-}
 
 
 def shown_task(view: ItemView, *, zone: str, may_manage: bool) -> dict[str, Any]:
@@ -93,7 +81,7 @@ def shown_run(view: RunView, *, zone: str) -> dict[str, Any]:
     label, look = _RUN_STATES[view.state]
     if view.state == "pending" and view.error:
         label, look = "Waiting for the next try", "is-warn"
-    reason = _REASONS.get(view.state_reason, view.state_reason)
+    reason = REASONS.get(view.state_reason, view.state_reason)
     return {
         "view": view,
         "slot": shown_moment(view.slot, zone),

@@ -17,6 +17,7 @@ CONFIG_SCHEMA: Final[Mapping[str, Any]] = {
             # Stricter than the format: one address and nothing else, so that nothing can be slipped into a header.
             "items": {
                 "type": "string",
+                "description": "One address, such as ann@example.org.",
                 "format": "email",
                 "pattern": '^[^\\s@,;:<>()"\\\\]+@[^\\s@,;:<>()"\\\\]+$',
                 "maxLength": 254,

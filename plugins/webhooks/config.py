@@ -42,7 +42,7 @@ CONFIG_SCHEMA: Final[Mapping[str, Any]] = {
                     "url": {
                         "type": "string",
                         "title": "Address",
-                        "description": "Gets each message as a signed POST request.",
+                        "description": "Begins with https:// or http://. Gets each message as a signed POST request.",
                         "format": "uri",
                         "pattern": "^https?://",
                         "maxLength": 2000,

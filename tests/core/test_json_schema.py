@@ -82,6 +82,12 @@ def test_all_faults_are_told_at_once_in_order() -> None:
         ({"minLength": 5}, "abc", "", "This needs at least 5 characters, not 3."),
         ({"maxLength": 1}, "abc", "", "This may have at most 1 character, not 3."),
         ({"pattern": "^a"}, "b", "", "This must match the pattern ^a"),
+        (
+            {"pattern": "^a", "description": "Begins with a."},
+            "b",
+            "",
+            "This does not have the form that is asked for: Begins with a.",
+        ),
         ({"format": "date"}, "31.1.2026", "", "This must be a date such as 2026-01-31."),
         ({"format": "email"}, "x", "", "This must be an e-mail address."),
         (
