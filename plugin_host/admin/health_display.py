@@ -44,6 +44,8 @@ def shown_check(plugin_id: str, state: CheckState, strip: Iterable[str] = ()) ->
     """
     verdict = state.verdict
     label, look = _badge(verdict) if verdict is not None else ("Not run yet", "")
+    if state.is_switched_off:
+        label, look = "Switched off", ""
     query = urlencode({"check": state.check_id, "target": state.target})
     return {
         "state": state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -19,7 +20,7 @@ from core.schema_keywords import as_uuid
 from plugin_host.admin.health_chart import BAND_HEIGHT, TIME_HEIGHT, WIDTH, health_chart
 from plugin_host.admin.health_display import counts_in_words, shown_check, shown_result
 from plugin_host.admin.plugin_view import PluginView
-from plugin_host.health.running import ask_for_checks
+from plugin_host.health.running import ask_for_checks, switch_check
 from plugin_host.health.selectors import (
     CheckState,
     HealthOverview,
@@ -37,6 +38,11 @@ _RANGES: Final[Mapping[str, tuple[str, timedelta]]] = {
     "day": ("24 hours", timedelta(days=1)),
     "week": ("7 days", timedelta(days=7)),
     "month": ("30 days", timedelta(days=30)),
+}
+# What the buttons of a check ask for, and what is said afterwards.
+_SWITCHED: Final[Mapping[str, str]] = {
+    "switch_off": "does not run by itself any more, and does not count",
+    "switch_on": "runs by itself again",
 }
 
 
@@ -91,6 +97,7 @@ def plugin_health_check(request: HttpRequest, plugin_id: str) -> HttpResponse:
         "next_before": found[PAGE_SIZE - 1].pk if len(found) > PAGE_SIZE else None,
         "list_url": reverse("admin:plugin_health", args=[plugin_id]),
         "secrets_url": _secrets_url(view),
+        "switch_url": reverse("admin:plugin_health_switch", args=[plugin_id]) if view.may_manage else "",
     }
     return view.render(request, "health_check", "plugin_health", context)
 
@@ -112,6 +119,26 @@ def plugin_health_run(request: HttpRequest, plugin_id: str) -> HttpResponse:
                 f"{reverse('admin:plugin_health', args=[plugin_id])}?reloads={_RELOADS}"
             )
     return HttpResponseRedirect(reverse("admin:plugin_health", args=[plugin_id]))
+
+
+def plugin_health_switch(request: HttpRequest, plugin_id: str) -> HttpResponse:
+    """Keep a check at one target from running by itself, or let it run again."""
+    view = PluginView(plugin_id)
+    check, target = request.POST.get("check", ""), request.POST.get("target", "")
+    if request.method == "POST":
+        if not view.may_manage:
+            raise PermissionDenied
+        do = request.POST.get("do", "")
+        if do not in _SWITCHED:
+            raise Http404("There is no such step.")
+        try:
+            switch_check(plugin_id, check, is_off=do == "switch_off", target=target)
+        except TenantryError as refusal:
+            show_refusal(request, refusal)
+            return HttpResponseRedirect(reverse("admin:plugin_health", args=[plugin_id]))
+        messages.success(request, f"{check} at {target} {_SWITCHED[do]}.")
+    query = urlencode({"check": check, "target": target})
+    return HttpResponseRedirect(f"{reverse('admin:plugin_health_check', args=[plugin_id])}?{query}")
 
 
 def _secrets_url(view: PluginView) -> str:
@@ -142,4 +169,5 @@ def health_routes(site: FrameAdminSite) -> list[URLPattern]:
         path(one, wrap(plugin_health), name="plugin_health"),
         path(f"{one}check/", wrap(plugin_health_check), name="plugin_health_check"),
         path(f"{one}run/", wrap(plugin_health_run), name="plugin_health_run"),
+        path(f"{one}switch/", wrap(plugin_health_switch), name="plugin_health_switch"),
     ]

@@ -7,6 +7,7 @@ from typing import Any, Final
 from core.api.documents import answer_schema
 from core.selectors.content_state import timestamp
 from plugin_host.deliveries.selectors import AttemptView, DeliveryView
+from plugin_host.hooks.health_monitor import HealthStatus
 
 _TEXT: Final = {"type": "string"}
 _TEXT_OR_NONE: Final = {"type": ["string", "null"]}
@@ -72,6 +73,11 @@ _PLUGIN: Final = {
     "changed_by": _TEXT,
     "changed_at": _MOMENT_OR_NONE,
     "restart_needed": _FLAG,
+    "health": {
+        "type": ["string", "null"],
+        "enum": [*(status.value for status in HealthStatus), None],
+        "description": "the worst status of its checks; null: none has run, or the plugin does not run",
+    },
 }
 PLUGIN: Final = answer_schema(_PLUGIN)
 PLUGINS: Final = answer_schema({"data": {"type": "array", "items": PLUGIN}})

@@ -9,21 +9,26 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.actors import authorize
-from core.api.bodies import Body, object_schema
+from core.api.bodies import FLAG, TEXT, Body, object_schema
 from core.api.views import ApiView
 from core.scope import current_actor
 from plugin_host.api.health_documents import (
     ASKED,
+    CHECKS,
     HEALTH,
     asked_document,
+    check_document,
     overview_document,
     result_document,
 )
 from plugin_host.api.parameters import earliest, page_size, page_start
-from plugin_host.health.running import ask_for_checks
+from plugin_host.health.running import ask_for_checks, switch_check
 from plugin_host.health.selectors import MAX_PAGE, health_overview, health_results
 
 NOTHING: Final = Body(object_schema({}))
+CHECK_CHANGE: Final = Body(
+    object_schema({"check": TEXT, "target": TEXT, "switched_off": FLAG}, required=("check", "switched_off"))
+)
 _TAGS: Final = ["plugins"]
 _DEFAULT_PAGE: Final = 20
 _CHECK: Final = OpenApiParameter("check", str, description="Id of a check, with or without the plugin's")
@@ -71,6 +76,23 @@ class HealthView(ApiView):
                 "total": None,
             }
         )
+
+    @extend_schema(
+        tags=_TAGS,
+        summary="Keep a check from running by itself, at all of its targets or one, or let it run again",
+        request=CHECK_CHANGE.openapi,
+        responses={200: CHECKS},
+    )
+    def patch(self, request: Request, plugin_id: str) -> Response:
+        authorize(current_actor(), "plugin.manage")
+        wanted = CHECK_CHANGE.read(request)
+        items = switch_check(
+            plugin_id, wanted["check"], is_off=wanted["switched_off"], target=wanted.get("target")
+        )
+        switched = {(item.item_id, item.target) for item in items}
+        states = health_overview(plugin_id).checks
+        data = [check_document(one) for one in states if (one.check_id, one.target) in switched]
+        return Response({"data": data})
 
 
 class HealthRunView(ApiView):

@@ -48,6 +48,7 @@ CHECK: Final = answer_schema(
         "since": _MOMENT_OR_NONE,
         "next_run_at": _MOMENT_OR_NONE,
         "is_waiting": {"type": "boolean"},
+        "switched_off": {"type": "boolean"},
     }
 )
 RESULT: Final = answer_schema(
@@ -66,6 +67,7 @@ RESULT: Final = answer_schema(
 ASKED: Final = answer_schema(
     {"data": {"type": "array", "items": answer_schema({"check": _TEXT, "target": _TEXT, "run": _ID})}}
 )
+CHECKS: Final = answer_schema({"data": {"type": "array", "items": CHECK}})
 _CURSOR: Final = {"type": ["string", "null"]}
 HEALTH: Final = answer_schema(
     {
@@ -115,6 +117,7 @@ def check_document(state: CheckState) -> dict[str, Any]:
         "since": timestamp(verdict.status_since) if verdict is not None else None,
         "next_run_at": timestamp(state.next_run_at),
         "is_waiting": state.is_waiting,
+        "switched_off": state.is_switched_off,
     }
 
 

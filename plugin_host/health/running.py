@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from core.actors import authorize
@@ -21,11 +23,13 @@ from plugin_host.health.definitions import (
 )
 from plugin_host.health.execution import CheckRun, execute_check, running_plugin
 from plugin_host.health.recording import forget_verdicts, record_finding
+from plugin_host.health.verdicts import announce_verdict_change
 from plugin_host.hooks.health_monitor import HealthCheckDefinition
 from plugin_host.identifiers import did_you_mean
 from plugin_host.models.health import HealthResult
 from plugin_host.models.schedule import RunStatus, ScheduledItem, ScheduledRun
-from plugin_host.scheduling.services import run_item_now
+from plugin_host.scheduling.services import run_item_now, switch_item
+from plugin_host.selectors.plugins import plugin_named
 from tenants.selectors.domains import domain_hosts
 
 
@@ -46,7 +50,7 @@ def ask_for_checks(plugin_id: str, *, check: str | None = None) -> list[AskedChe
     """Have a worker run a plugin's checks for the tenant in scope now, whatever their schedule says.
 
     Args:
-        check: Its id, with or without the plugin's; all where None.
+        check: Its id, with or without the plugin's; all that are not switched off where None.
 
     Raises:
         Forbidden: The actor in scope may not manage plugins.
@@ -57,22 +61,49 @@ def ask_for_checks(plugin_id: str, *, check: str | None = None) -> list[AskedChe
     plugin, _entry = running_plugin(plugin_id)
     if not has_checks(plugin):
         raise _no_checks(plugin_id)
-    items = list(
-        ScheduledItem.objects.filter(plugin=plugin_id, kind=CHECK, retired_at=None).order_by(
-            "item_id", "target"
-        )
-    )
+    items = list(_known_items(plugin_id))
     if not items:
         raise Conflict(
             f"It is not known yet which checks plugin {plugin_id} has, or it has none: try again in a moment.",
             code="health_checks_unknown",
         )
     if check is not None:
-        wanted = [item for item in items if check in (item.item_id, item.item_id.partition(".")[2])]
-        if not wanted:
-            raise _no_such_check(plugin_id, check, [item.item_id for item in items])
-        items = wanted
+        items = _items_named(plugin_id, check, items)
+    else:
+        items = [item for item in items if not item.is_switched_off]
     return [_ask_for(item) for item in items]
+
+
+def switch_check(
+    plugin_id: str, check: str, *, is_off: bool, target: str | None = None
+) -> list[ScheduledItem]:
+    """Keep a check of the tenant in scope from running by itself, or let it run again, and return its items.
+
+    What it found before stays to be seen and does not count meanwhile; nobody is told of a change of status.
+
+    Args:
+        check: Its id, with or without the plugin's.
+        target: At this one alone; at all of its targets where None.
+
+    Raises:
+        Forbidden: The actor in scope may not manage plugins.
+        NotFound: There is no such plugin, check or target.
+    """
+    authorize(current_actor(), "plugin.manage")
+    plugin_named(plugin_id)
+    items = _items_named(plugin_id, check, list(_known_items(plugin_id)))
+    if target is not None:
+        targets = [item.target for item in items]
+        items = [item for item in items if item.target == target]
+        if not items:
+            raise NotFound(
+                f"{check} of plugin {plugin_id} has no target {target!r}.{did_you_mean(target, targets)}",
+                code="health_target_not_found",
+            )
+    with transaction.atomic():
+        switched = [switch_item(item, is_off=is_off) for item in items]
+        announce_verdict_change()
+    return switched
 
 
 def run_checks_here(plugin_id: str, *, check: str | None = None) -> list[HealthResult]:
@@ -81,7 +112,7 @@ def run_checks_here(plugin_id: str, *, check: str | None = None) -> list[HealthR
     For commands, which wait for the answer and need no worker.
 
     Args:
-        check: Its id, with or without the plugin's; all where None.
+        check: Its id, with or without the plugin's; all that are not switched off where None.
 
     Raises:
         Forbidden: The actor in scope may not manage plugins.
@@ -103,7 +134,31 @@ def run_checks_here(plugin_id: str, *, check: str | None = None) -> list[HealthR
         if named is None:
             raise _no_such_check(plugin_id, check, [one.check_id for one in checks])
         checks = [named]
-    return [_run(plugin_id, at_target(one, target)) for one in checks for target in targets_of(one, hosts)]
+    off = set() if check is not None else _switched_off(plugin_id)
+    return [
+        _run(plugin_id, at_target(one, target))
+        for one in checks
+        for target in targets_of(one, hosts)
+        if (one.check_id, target) not in off
+    ]
+
+
+def _switched_off(plugin_id: str) -> set[tuple[str, str]]:
+    return set(_known_items(plugin_id).filter(is_switched_off=True).values_list("item_id", "target"))
+
+
+def _known_items(plugin_id: str) -> QuerySet[ScheduledItem]:
+    found: QuerySet[ScheduledItem] = ScheduledItem.objects.filter(
+        plugin=plugin_id, kind=CHECK, retired_at=None
+    )
+    return found.order_by("item_id", "target")
+
+
+def _items_named(plugin_id: str, check: str, items: Sequence[ScheduledItem]) -> list[ScheduledItem]:
+    wanted = [item for item in items if check in (item.item_id, item.item_id.partition(".")[2])]
+    if not wanted:
+        raise _no_such_check(plugin_id, check, [item.item_id for item in items])
+    return wanted
 
 
 def _ask_for(item: ScheduledItem) -> AskedCheck:

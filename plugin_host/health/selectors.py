@@ -34,6 +34,7 @@ class CheckState:
         verdict: None where it has not run yet.
         next_run_at: When it runs by itself; None where it does not.
         is_waiting: Whether a worker is to run it now, or runs it.
+        is_switched_off: Whether a person keeps it from running by itself; then it does not count.
     """
 
     check_id: str
@@ -44,6 +45,7 @@ class CheckState:
     verdict: HealthVerdict | None = None
     next_run_at: datetime | None = None
     is_waiting: bool = False
+    is_switched_off: bool = False
 
     @property
     def status(self) -> HealthStatus:
@@ -69,8 +71,8 @@ class HealthOverview:
 
     @property
     def worst(self) -> HealthStatus:
-        """The worst status of all checks; unknown where none has run."""
-        found = [one.status for one in self.checks if one.verdict is not None]
+        """The worst status of all checks that are not switched off; unknown where none has run."""
+        found = [one.status for one in self.checks if one.verdict is not None and not one.is_switched_off]
         return min(found, key=WORST_FIRST.index, default=HealthStatus.UNKNOWN)
 
 
@@ -111,6 +113,7 @@ def _states(
             verdicts.pop((item.item_id, item.target), None),
             next_run_at=item.next_run_at,
             is_waiting=item.pk in waiting,
+            is_switched_off=item.is_switched_off,
         )
     # Run by a command, and never by the clock.
     for key, verdict in verdicts.items():
@@ -224,4 +227,10 @@ ORDER BY v.check_id, v.target, r.id
 
 
 def _worst_first(state: CheckState) -> tuple[Any, ...]:
-    return (state.verdict is None, WORST_FIRST.index(state.status), state.check_id, state.target)
+    return (
+        state.is_switched_off,
+        state.verdict is None,
+        WORST_FIRST.index(state.status),
+        state.check_id,
+        state.target,
+    )

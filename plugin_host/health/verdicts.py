@@ -2,6 +2,7 @@
 
 A plugin is sick while a check of severity critical or warning is unhealthy. What is degraded still does its work, what
 is of severity info is for people to know, and what has not run yet says nothing: none of these makes a plugin sick.
+What a check found before it was switched off does not count.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from django.db.models import Exists, OuterRef
+
 from core.scope import current_scope, require_tenant, tenant_scope
 from core.stamps import StampedCache, announce_change
 from plugin_host.hooks.health_monitor import HealthSeverity, HealthStatus
 from plugin_host.models.health import HealthVerdict
+from plugin_host.models.schedule import ScheduledItem
 
 STAMP: Final = "health"
 COUNTING_SEVERITIES: Final = (HealthSeverity.CRITICAL, HealthSeverity.WARNING)
@@ -63,7 +67,15 @@ def _load(key: str) -> Mapping[str, PluginHealth]:
 
 def _read() -> Mapping[str, PluginHealth]:
     found: dict[str, PluginHealth] = {}
-    rows = HealthVerdict.objects.values_list("plugin", "status", "severity").distinct()
+    switched_off = ScheduledItem.objects.filter(
+        plugin=OuterRef("plugin"),
+        kind="check",
+        item_id=OuterRef("check_id"),
+        target=OuterRef("target"),
+        is_switched_off=True,
+    )
+    counting = HealthVerdict.objects.filter(~Exists(switched_off))
+    rows = counting.values_list("plugin", "status", "severity").distinct()
     for plugin, status, severity in rows:
         sick = status == HealthStatus.UNHEALTHY and severity in COUNTING_SEVERITIES
         before = found.get(plugin)

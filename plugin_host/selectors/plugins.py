@@ -10,6 +10,7 @@ from core.scope import require_tenant
 from core.selectors.content_state import timestamp
 from plugin_host.dependencies import dependant_plugins
 from plugin_host.errors import LoadProblem
+from plugin_host.health.verdicts import plugins_health
 from plugin_host.hookspec import ACTION_LIMIT_SECONDS
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.secret import PluginSecret
@@ -78,6 +79,7 @@ def plugin_document(entry: TenantPlugin, plugin: LoadedPlugin | None, trouble: T
         "changed_by": entry.changed_by,
         "changed_at": timestamp(entry.changed_at),
         "restart_needed": plugin is not None and is_restart_needed(plugin, entry.platform_config),
+        "health": _health(entry),
     }
 
 
@@ -101,6 +103,7 @@ def failure_document(failure: LoadFailure) -> dict[str, Any]:
         "changed_by": "",
         "changed_at": None,
         "restart_needed": False,
+        "health": None,
     }
 
 
@@ -230,6 +233,12 @@ def is_restart_needed(plugin: LoadedPlugin, platform_config: Mapping[str, Any]) 
     """Say whether `register` has read settings of the platform that are other ones by now."""
     now = resolved(platform_config)
     return any(now.get(key, value) != value for key, value in plugin.settings_read.items())
+
+
+def _health(entry: TenantPlugin) -> str | None:
+    """Return the worst status of its checks; None where none has run, or none runs."""
+    found = plugins_health(entry.tenant_id).get(entry.plugin_id) if entry.runs else None
+    return found.worst.value if found is not None else None
 
 
 def _identity(plugin_id: str, plugin: LoadedPlugin | None) -> dict[str, Any]:

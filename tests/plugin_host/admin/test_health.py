@@ -228,3 +228,22 @@ def test_the_list_costs_the_same_for_one_and_for_many(
         page(client)
         with django_assert_max_num_queries(11):
             page(client)
+
+
+def test_a_check_is_switched_off_and_on_by_who_manages_plugins(
+    member_of: SignIn, in_tenant: Tenant, watcher: Watcher
+) -> None:
+    client = member_of(in_tenant)
+    wanted = {"check": "watcher.default", "target": f"{in_tenant.slug}.test"}
+    assert "Switch off" in page(client, check_url(in_tenant))
+
+    off = client.post(f"{HEALTH}switch/", {**wanted, "do": "switch_off"}, follow=True).content.decode()
+    assert "does not run by itself any more" in off
+    assert "Switched off" in badges(off)
+    assert "Switched off" in badges(page(client))
+    on = client.post(f"{HEALTH}switch/", {**wanted, "do": "switch_on"}, follow=True).content.decode()
+    assert "Switched off" not in badges(on)
+
+    assert client.post(f"{HEALTH}switch/", {**wanted, "do": "explode"}).status_code == 404
+    editor = member_of(in_tenant, "editor")
+    assert editor.post(f"{HEALTH}switch/", {**wanted, "do": "switch_off"}).status_code == 403

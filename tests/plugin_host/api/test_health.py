@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from core.actors import system_actor
+from core.models import AuditEntry, Event
 from core.scope import tenant_scope
 from plugin_host.base import Plugin
 from plugin_host.errors import AuthFailed
@@ -19,7 +22,7 @@ from plugin_host.hooks.health_monitor import HealthSeverity, HealthStatus
 from plugin_host.models.schedule import ScheduledRun
 from plugin_host.registry import PluginRegistry
 from plugin_host.services import disable_plugin, enable_plugin, pause_plugin
-from plugin_host.testing.schedule import TaskRun, learn_definitions, run_waiting
+from plugin_host.testing.schedule import TaskRun, learn_definitions, run_due, run_waiting
 from tenants.models import Role, Tenant
 from tests.plugin_host.health.watchers import Lister, Watcher, detail, result
 from tests.plugin_host.installing import no_plugins
@@ -29,6 +32,7 @@ __all__ = ["no_plugins"]
 
 BASE = "/api/v1/admin/plugins"
 JSON = "application/json"
+CHANGED = "health.changed"
 
 
 @pytest.fixture
@@ -127,6 +131,7 @@ def test_checks_are_asked_for_run_and_shown(tenant: Tenant, admin: Client, watch
         "since": found["checked_at"],
         "next_run_at": before["next_run_at"],
         "is_waiting": False,
+        "switched_off": False,
     }
     assert health == {
         "plugin": "watcher",
@@ -269,3 +274,89 @@ def test_the_list_costs_the_same_for_one_and_for_many(
         admin.get(f"{BASE}/lister/health")
         with django_assert_num_queries(5):  # key, items, open runs, verdicts, results
             admin.get(f"{BASE}/lister/health")
+
+
+def change(client: Client, body: dict[str, Any], plugin: str = "lister") -> Any:
+    return client.patch(f"{BASE}/{plugin}/health", body, content_type=JSON)
+
+
+def test_a_check_that_is_switched_off_rests_and_counts_no_more(
+    tenant: Tenant, admin: Client, watcher: Watcher, run: Run
+) -> None:
+    watcher.answer = lambda: result(HealthStatus.UNHEALTHY, detail(HealthStatus.UNHEALTHY))
+    run()
+    told = len(watcher.told)
+    with tenant_scope(tenant.pk):
+        events = Event.objects.filter(type=CHANGED).count()
+
+    answer = change(admin, {"check": "default", "switched_off": True}, "watcher")
+
+    assert answer.status_code == 200, answer.content
+    (check,) = answer.json()["data"]
+    assert (check["switched_off"], check["status"], check["next_run_at"]) == (True, "unhealthy", None)
+    assert admin.get(f"{BASE}/watcher/health").json()["status"] == "unknown"
+    assert admin.get(f"{BASE}/watcher").json()["health"] is None
+    assert ask(admin).json()["data"] == []  # all but what is switched off
+    assert run_due(tenant, now=timezone.now() + timedelta(hours=1)) == []
+    with tenant_scope(tenant.pk):
+        assert Event.objects.filter(type=CHANGED).count() == events
+        assert AuditEntry.objects.filter(action="schedule.switched_off").count() == 1
+    assert len(watcher.told) == told
+
+    assert ask(admin, query="?check=default").json()["data"] != []  # who names it means it
+    run_waiting(tenant)
+    change(admin, {"check": "watcher.default", "switched_off": False}, "watcher")
+    assert admin.get(f"{BASE}/watcher").json()["health"] == "unhealthy"
+    assert [one.item_id for one in run_due(tenant, now=timezone.now() + timedelta(hours=1))] == [
+        "watcher.default"
+    ]
+
+
+def test_one_of_several_is_switched_off_alone(tenant: Tenant, admin: Client, lister: Lister) -> None:
+    change(admin, {"check": "api", "target": "api.example.org", "switched_off": True})
+
+    states = admin.get(f"{BASE}/lister/health").json()["checks"]
+    assert {one["check"]: one["switched_off"] for one in states} == {"lister.ping": False, "lister.api": True}
+    assert [one["check"] for one in ask(admin, "lister").json()["data"]] == ["lister.ping"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ({"check": "apy", "switched_off": True}, 404, "has no check"),
+        ({"check": "api", "target": "api.example.com", "switched_off": True}, 404, "has no target"),
+        ({"check": "api"}, 422, "switched_off"),
+    ],
+)
+def test_what_cannot_be_switched_is_named(
+    admin: Client, lister: Lister, body: dict[str, Any], status: int, said: str
+) -> None:
+    answer = change(admin, body)
+
+    assert answer.status_code == status
+    assert said in answer.text
+
+
+def test_only_who_manages_plugins_switches_checks(tenant: Tenant, lister: Lister) -> None:
+    editor = program(host_of(tenant), make_key_text(tenant, make_member(tenant, Role.EDITOR)))
+
+    assert change(editor, {"check": "api", "switched_off": True}).status_code == 403
+
+
+def test_the_list_of_plugins_says_how_each_fares_with_one_question_for_all(
+    tenant: Tenant, admin: Client, watcher: Watcher, run: Run
+) -> None:
+    switch_on(Lister(), tenant)
+
+    def healths() -> dict[str, Any]:
+        return {one["id"]: one["health"] for one in admin.get(BASE).json()["data"]}
+
+    assert healths() == {"watcher": None, "lister": None}
+    run("watcher")
+    run("lister", "?check=ping")
+    with CaptureQueriesContext(connection) as captured:
+        assert healths() == {"watcher": "healthy", "lister": "healthy"}
+    assert sum("healthverdict" in one["sql"] for one in captured) <= 1
+    with tenant_scope(tenant.pk, actor=system_actor("tests")):
+        disable_plugin("watcher")
+    assert healths()["watcher"] is None

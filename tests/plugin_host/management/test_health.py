@@ -11,6 +11,7 @@ from core.actors import system_actor
 from core.scope import tenant_scope
 from plugin_host.errors import NotReady
 from plugin_host.services import enable_plugin, pause_plugin
+from plugin_host.testing.schedule import learn_definitions
 from tenants.models import Tenant
 from tests.plugin_host.health.watchers import Lister, Watcher
 from tests.plugin_host.installing import Install, install, no_plugins
@@ -73,3 +74,19 @@ def test_a_plugin_that_does_not_run_is_said_to(tenant: Tenant, watcher: Watcher)
     )
     assert "Plugin watcher is paused" in refused("health", "watcher", "--tenant", tenant.slug, "--run")
     assert watcher.calls == []
+
+
+def test_a_check_is_switched_off_and_on(tenant: Tenant, watcher: Watcher) -> None:
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        enable_plugin("watcher")
+    learn_definitions(tenant)
+
+    off = run("health", "watcher", "--tenant", tenant.slug, "--check", "default", "--switch-off")
+    assert f"watcher.default  {tenant.slug}.test  switched off" in off
+    run("health", "watcher", "--tenant", tenant.slug, "--run")
+    assert watcher.calls == []
+    on = run("health", "watcher", "--tenant", tenant.slug, "--check", "default", "--switch-on")
+
+    assert "switched off" not in on
+    assert "Say which check" in refused("health", "watcher", "--tenant", tenant.slug, "--switch-off")
+    assert "--target belongs" in refused("health", "watcher", "--tenant", tenant.slug, "--target", "x")
