@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final
 
@@ -118,9 +120,8 @@ def in_plugin_run(plugin: LoadedPlugin, view: View, *, hook: str = "route") -> V
         async def wrapped_async(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             run = await sync_to_async(_run_for)(plugin.id, hook)
             own_view = await sync_to_async(_own_view)(view, plugin)
-            with plugin_run(run):
-                response: HttpResponseBase = await own_view(request, *args, **kwargs)
-            return response
+            with plugin_run(run), ordinary_errors(plugin.id, request):
+                return response_of(plugin.id, request, await own_view(request, *args, **kwargs))
 
         markcoroutinefunction(wrapped_async)
         wrapped: View = wrapped_async
@@ -129,8 +130,8 @@ def in_plugin_run(plugin: LoadedPlugin, view: View, *, hook: str = "route") -> V
         @wraps(view)
         def wrapped_sync(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             run = _run_for(plugin.id, hook)
-            with plugin_run(run):
-                response: HttpResponseBase = _own_view(view, plugin)(request, *args, **kwargs)
+            with plugin_run(run), ordinary_errors(plugin.id, request):
+                response = response_of(plugin.id, request, _own_view(view, plugin)(request, *args, **kwargs))
                 if isinstance(response, SimpleTemplateResponse) and not isinstance(response, Response):
                     # Drawn here, because the template may be the plugin's own and ask for what needs the run.
                     response.render()
@@ -142,6 +143,40 @@ def in_plugin_run(plugin: LoadedPlugin, view: View, *, hook: str = "route") -> V
     wrapped.plugin_view = view  # type: ignore[attr-defined]  # what the gate asks: its own marks
     wrapped.csrf_exempt = True  # type: ignore[attr-defined]  # see above
     return wrapped
+
+
+@contextmanager
+def ordinary_errors(plugin_id: str, request: HttpRequest) -> Iterator[None]:
+    """Turn what would end the server's thread, such as SystemExit, into an error that is answered as any other."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        raise RuntimeError(
+            f"The view of plugin {plugin_id} at {request.path} raised {type(error).__name__}, which would end "
+            "the process: raise PluginError, or return a response."
+        ) from error
+
+
+def response_of(plugin_id: str, request: HttpRequest, returned: Any) -> HttpResponseBase:
+    """Return what a view of a plugin returned.
+
+    Django would find out too, but only where nobody makes a problem document of it any more.
+
+    Raises:
+        TypeError: It is no response.
+    """
+    if isinstance(returned, HttpResponseBase):
+        return returned
+    if asyncio.iscoroutine(returned):
+        # Python would warn that nobody awaited it, far from here.
+        returned.close()
+    raise TypeError(
+        f"The view of plugin {plugin_id} at {request.path} returned "
+        f"{'None' if returned is None else f'a value of type {type(returned).__name__}'}: "
+        "it must return a response, such as django.http.JsonResponse."
+    )
 
 
 def _own_view(view: View, plugin: LoadedPlugin) -> View:

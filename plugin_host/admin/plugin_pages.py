@@ -10,7 +10,8 @@ from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.template.response import SimpleTemplateResponse
 from django.urls import reverse
@@ -20,6 +21,7 @@ from core.admin.frame import MenuItem
 from core.admin.icons import glyph
 from core.scope import current_actor, require_tenant
 from plugin_host.context import AdminPage
+from plugin_host.routes import ordinary_errors, response_of
 from plugin_host.runtime_state import plugin_run
 from plugin_host.selectors.pauses import paused_error
 from plugin_host.state import TenantPlugin, TenantPlugins, tenant_plugins
@@ -87,7 +89,7 @@ def page_items(request: HttpRequest) -> list[MenuItem]:
     ]
 
 
-def plugin_page(request: HttpRequest, nav_id: str) -> HttpResponse:
+def plugin_page(request: HttpRequest, nav_id: str) -> HttpResponseBase:
     """Show a plugin's page: what its view answers, or its `templates/page.html`.
 
     The view runs as the plugin, and its templates inside the admin's frame.
@@ -108,8 +110,9 @@ def plugin_page(request: HttpRequest, nav_id: str) -> HttpResponse:
         "plugin_name": _name_of(shown),
         "plugin_url": shown.plugin_url if is_allowed(current_actor(), "plugin.read") else "",
     }
-    with plugin_run(shown.entry.run(hook=f"page:{nav_id}")):
-        response = _answer(request, shown.page)
+    plugin_id = shown.entry.plugin_id
+    with plugin_run(shown.entry.run(hook=f"page:{nav_id}")), ordinary_errors(plugin_id, request):
+        response = response_of(plugin_id, request, _answer(request, shown.page))
         if isinstance(response, SimpleTemplateResponse):
             # Templates are looked up while they are drawn, in the folder of the plugin that runs.
             response.render()
@@ -120,14 +123,13 @@ def _name_of(shown: ShownPage) -> str:
     return plugins_in_scope().loaded.plugins[shown.entry.plugin_id].metadata.name
 
 
-def _answer(request: HttpRequest, page: AdminPage) -> HttpResponse:
+def _answer(request: HttpRequest, page: AdminPage) -> Any:
     if page.view is None:
         context: dict[str, Any] = {"request": request, "user": request.user, "active": page.nav_id}
         return render(request, DEFAULT_TEMPLATE, context)
     answer = page.view(request)
-    response: HttpResponse = async_to_sync(_awaited)(answer) if isawaitable(answer) else answer
-    return response
+    return async_to_sync(_awaited)(answer) if isawaitable(answer) else answer
 
 
-async def _awaited(answer: Awaitable[HttpResponse]) -> HttpResponse:
+async def _awaited(answer: Awaitable[Any]) -> Any:
     return await answer

@@ -164,6 +164,35 @@ def refusing(request: HttpRequest) -> HttpResponse:
     raise PluginError("The shop is closed.", code="closed")
 
 
+def returning_nothing(request: HttpRequest) -> Any:
+    return None
+
+
+def returning_text(request: HttpRequest) -> Any:
+    return "x"
+
+
+def returning_coroutine(request: HttpRequest) -> Any:
+    return asynchronous(request)
+
+
+async def returning_nothing_later(request: HttpRequest) -> Any:
+    return None
+
+
+def leaving(request: HttpRequest) -> HttpResponse:
+    raise SystemExit(2)
+
+
+async def leaving_later(request: HttpRequest) -> HttpResponse:
+    raise SystemExit(2)
+
+
+class Leaving(APIView):
+    def get(self, request: Request) -> Response:
+        raise SystemExit(2)
+
+
 def streaming(request: HttpRequest) -> StreamingHttpResponse:
     def parts() -> Iterator[bytes]:
         for _ in range(2):
@@ -203,6 +232,13 @@ class Shop(Plugin):
                 path("async", asynchronous),
                 path("refusing", refusing),
                 path("streaming", streaming),
+                path("nothing", returning_nothing),
+                path("text", returning_text),
+                path("coroutine", returning_coroutine),
+                path("nothing-later", returning_nothing_later),
+                path("leaving", leaving),
+                path("leaving-later", leaving_later),
+                path("leaving-framework", Leaving.as_view()),
                 path("own", self.own),
             ]
         )
@@ -389,6 +425,42 @@ def test_what_a_view_raises_becomes_a_problem(shop: LoadedPlugins, tenant: Tenan
 
     assert answer.status_code == 422
     assert (answer.json()["code"], answer.json()["detail"]) == ("closed", "The shop is closed.")
+
+
+@pytest.mark.parametrize(
+    ("route", "fault"),
+    [
+        ("/nothing", "returned None"),
+        ("/text", "returned a value of type str"),
+        ("/coroutine", "returned a value of type coroutine"),
+        ("/nothing-later", "returned None"),
+        ("/leaving", "raised SystemExit"),
+        ("/leaving-later", "raised SystemExit"),
+        ("/leaving-framework", "raised SystemExit"),
+    ],
+)
+def test_a_view_without_an_answer_is_a_problem_too(
+    shop: LoadedPlugins,
+    tenant: Tenant,
+    visitor: Client,
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+    route: str,
+    fault: str,
+) -> None:
+    # Where the mistake got past the host, Django would show a page with its settings here.
+    settings.DEBUG = True
+    visitor.raise_request_exception = False
+
+    answer = visitor.get(BASE + route, headers=headers(tenant))
+
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
+    assert answer.json()["correlation_id"]
+    assert [
+        str(record.exc_info[1]).partition(":")[0].partition(", which")[0]
+        for record in caplog.records
+        if record.name == "tenantry.web" and record.exc_info
+    ] == [f"The view of plugin shop at {BASE}{route} {fault}"]
 
 
 # What is paused is there, and says when to come back.
