@@ -24,11 +24,13 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 
 from core.site_file import SiteFile
+from plugin_host.addresses import is_at, path_of
 from plugin_host.errors import OutsideHost
 from plugin_host.runtime_state import current_run
 
 __all__ = [
     "SiteFile",
+    "aat_addresses",
     "aat_paths",
     "acreate",
     "adomains",
@@ -42,6 +44,7 @@ __all__ = [
     "asite_files",
     "asite_paths",
     "asitemap",
+    "at_addresses",
     "at_paths",
     "aupdate",
     "create",
@@ -129,6 +132,26 @@ def at_paths(paths: Iterable[str]) -> Mapping[str, Content]:
     from plugin_host import content_access
 
     return content_access.at_paths(paths)
+
+
+def at_addresses(addresses: Iterable[str], *, hosts: Iterable[str] = ()) -> Mapping[str, Content]:
+    """Return the published records by the whole addresses of their pages, as another service writes them.
+
+    Host and path count: the tenant's own hosts with or without `www.`, the path without query and slash at the end.
+    What is no page of this site is left out.
+
+    Args:
+        addresses: Such as `https://www.example.com/posts/hello?a=b`; at most 200 paths of this site.
+        hosts: At which the site stands besides its own, as behind a proxy.
+
+    Raises:
+        PluginError: There are more than 200.
+        OutsideHost: outside a running Tenantry.
+    """
+    own = frozenset({*hosts, *domains()})
+    paths = {address: path_of(address) for address in addresses if is_at(address, own)}
+    found = at_paths(set(paths.values()))
+    return {address: found[path] for address, path in paths.items() if path in found}
 
 
 def rendered_page(content_id: UUID | str) -> str:
@@ -302,6 +325,11 @@ async def apublished(
 async def aat_paths(paths: Iterable[str]) -> Mapping[str, Content]:
     """Do what `at_paths` does, in `async def` code."""
     return await sync_to_async(at_paths)(paths)
+
+
+async def aat_addresses(addresses: Iterable[str], *, hosts: Iterable[str] = ()) -> Mapping[str, Content]:
+    """Do what `at_addresses` does, in `async def` code."""
+    return await sync_to_async(at_addresses)(addresses, hosts=hosts)
 
 
 async def arendered_page(content_id: UUID | str) -> str:

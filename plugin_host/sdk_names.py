@@ -81,6 +81,8 @@ _MODULES: Final[Mapping[str, Sequence[str]]] = {
     "plugin_host.deployments": (),
     "plugin_host.deployments.models": (),
     "plugin_host.content": (),
+    "plugin_host.addresses": (),
+    "plugin_host.charts": (),
     "plugin_host.runtime": (),
     "plugin_host.bus": ("Message", "on_message", "Discovery", "Bus"),
     "core.logging": ("get_logger",),

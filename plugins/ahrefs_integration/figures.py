@@ -10,10 +10,10 @@ from uuid import UUID
 from django.db.models import F, QuerySet
 
 from plugin_host import content
+from plugin_host.addresses import is_at
 
 from .config import AhrefsConfig, Feature
 from .models import BacklinkDay, Fetch, KeywordDay, key_of
-from .paths import is_at, path_of
 
 _ASKED_AT_ONCE: Final = 200
 
@@ -67,9 +67,7 @@ def backlinks_of(target: str, day: date, *, limit: int) -> list[dict[str, Any]]:
 
 def records_at(config: AhrefsConfig, pages: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
     """Return page -> record, for the addresses that are pages of this site."""
-    paths = {page: path_of(page) for page in list(dict.fromkeys(pages))[:_ASKED_AT_ONCE] if page}
-    found, hosts = content.at_paths(set(paths.values())), hosts_of(config)
-    return {page: found[path] for page, path in paths.items() if path in found and is_at(page, hosts)}
+    return content.at_addresses(list(dict.fromkeys(pages))[:_ASKED_AT_ONCE], hosts=[config.target])
 
 
 def hosts_of(config: AhrefsConfig) -> frozenset[str]:

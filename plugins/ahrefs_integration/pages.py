@@ -10,10 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.dateparse import parse_datetime
 
+from plugin_host.charts import LineChart
 from plugin_host.errors import NotFound, PluginConfigError
 from plugin_host.runtime import store
 
-from .chart import Chart, chart_of
+from .chart import chart_of
 from .config import AhrefsConfig, Feature
 from .figures import (
     backlinks_of,
@@ -90,7 +91,7 @@ def _site(config: AhrefsConfig) -> dict[str, Any]:
     }
 
 
-def _charts(config: AhrefsConfig) -> list[Chart]:
+def _charts(config: AhrefsConfig) -> list[LineChart]:
     visits = [(one.day, one.traffic) for one in fetches_of(config.target, Feature.KEYWORDS)]
     domains = [
         (one.day, one.linking_domains)

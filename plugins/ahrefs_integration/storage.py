@@ -9,10 +9,11 @@ from typing import Any, Final
 from django.db import transaction
 from django.utils import timezone
 
+from plugin_host.addresses import path_of
+
 from .client import Backlink, BacklinkTotals, Keyword
 from .config import AhrefsConfig, Feature
 from .models import BacklinkDay, Fetch, KeywordDay, key_of
-from .paths import path_of
 
 _BATCH: Final = 1_000
 

@@ -10,8 +10,9 @@ from typing import Any
 from django.db.models import F, FloatField, QuerySet, Sum
 from django.db.models.functions import Cast
 
+from plugin_host.addresses import is_at
+
 from .models import PageDay, QueryDay, SearchDay, key_of
-from .paths import is_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,16 +11,13 @@ from plugin_host import content
 
 from .config import GSCConfig
 from .figures import Figures, days_of_pages, pages_at, top_queries, total_of
-from .paths import is_at, path_of
 
 _ASKED_AT_ONCE = 200
 
 
 def records_of(config: GSCConfig, pages: Iterable[str]) -> Mapping[str, Mapping[str, Any]]:
     """Return page -> record, for the addresses that are pages of this site."""
-    paths = {page: path_of(page) for page in list(pages)[:_ASKED_AT_ONCE]}
-    found, hosts = content.at_paths(set(paths.values())), _hosts(config)
-    return {page: found[path] for page, path in paths.items() if path in found and is_at(page, hosts)}
+    return content.at_addresses(list(pages)[:_ASKED_AT_ONCE], hosts=[config.domain])
 
 
 class RecordFigures:

@@ -10,9 +10,10 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
+from plugin_host.addresses import path_of
+
 from .client import Row
 from .models import PageDay, QueryDay, SearchDay, key_of
-from .paths import path_of
 
 _BATCH: Final = 2_000
 

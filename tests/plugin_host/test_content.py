@@ -213,3 +213,24 @@ async def test_records_are_found_by_path_in_async_code(stories: Collection, run:
     await content.apublish((await content.acreate("stories", {"title": "First"}))["content_id"])
 
     assert set(await content.aat_paths(["/stories/first"])) == {"/stories/first"}
+    (host, *_) = await content.adomains()
+    assert set(await content.aat_addresses([f"https://{host}/stories/first"])) == {
+        f"https://{host}/stories/first"
+    }
+
+
+def test_records_are_found_by_addresses_as_other_services_write_them(
+    stories: Collection, run: PluginRun
+) -> None:
+    first = content.publish(content.create("stories", {"title": "First"})["content_id"])
+    (host, *_) = content.domains()
+    own = [f"https://{host}/stories/first/?from=mail#top", f"http://www.{host.upper()}:8080/stories/%66irst"]
+    in_front = "https://shop.example/stories/first"
+    other = ["https://other.example/stories/first", f"https://{host}/stories/none", "https://[", ""]
+
+    found = content.at_addresses([*own, in_front, *other], hosts=["shop.example"])
+
+    assert {address: record["content_id"] for address, record in found.items()} == dict.fromkeys(
+        [*own, in_front], first["content_id"]
+    )
+    assert set(content.at_addresses([*own, in_front])) == set(own)
