@@ -10,8 +10,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = [
+    "plugin_host.addresses",
     "plugin_host.base",
     "plugin_host.bus",
+    "plugin_host.charts",
     "plugin_host.content",
     "plugin_host.context",
     "plugin_host.encryption",

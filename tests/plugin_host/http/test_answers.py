@@ -53,3 +53,28 @@ def test_neither_query_nor_pages_nor_long_texts_are_repeated() -> None:
     assert page.value.message == "Example answered 500 to POST /v1/things."
     assert len(long.value.message) < 400
     assert "hidden" not in page.value.message + long.value.message
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind", "message", "permanent"),
+    [
+        (403, {}, AuthFailed, "No. Renew it.", True),
+        (404, {}, PluginError, "No. Renew it.", True),
+        (409, {}, PluginError, "No.", False),
+        (409, {"Retry-After": "30"}, NotReady, "No.", False),
+        (500, {}, PluginError, "No.", False),
+        (429, {}, NotReady, "No.", False),
+    ],
+)
+def test_a_plugin_says_in_its_own_words_what_an_answer_means(
+    status: int, headers: dict[str, str], kind: type[PluginError], message: str, permanent: bool
+) -> None:
+    trouble = http.trouble_of(answer(status, **headers), "No.", advice="Renew it.", passing=(408, 409))
+
+    assert (type(trouble), trouble.message, trouble.permanent) == (kind, message, permanent)
+
+
+def test_where_no_credentials_were_sent_none_are_refused() -> None:
+    trouble = http.trouble_of(answer(401), "No.", advice="Make a new one.", refused=())
+
+    assert (type(trouble), trouble.message, trouble.permanent) == (PluginError, "No. Make a new one.", True)
