@@ -52,7 +52,7 @@ def test_it_shows_endpoints_and_the_log(
     page = browser.get(PAGE).content.decode()
 
     assert receiving.url("/crm") in page
-    assert "failing" in page
+    assert "Failing" in page
     assert "answered 500" in page
     assert "&lt;script&gt;alert(1)" in page
     assert said.decode() not in page
@@ -70,7 +70,7 @@ def test_pause_and_resume(
     published(inside, deliver_all)
     assert (statuses(), receiving.requests_to("/crm")) == (["waiting"], [])
 
-    assert "crm is called again; 1 waiting messages are due." in press(browser, do="resume")
+    assert "crm is called again; 1 message is due that waited." in press(browser, do="resume")
     run_task("webhooks.send")
     assert statuses() == ["delivered"]
 
