@@ -1,8 +1,8 @@
 """The subprocess that tries plugins: `python -m plugin_host.loading.probe REQUEST ANSWER`.
 
 It does with all candidates together what a process of the site does (imports, models, `ready`, admin) and what a site
-does later (system checks, `register`, routes, pages), and writes down before each step whose turn it is. So whatever
-happens to it, even its death, says which plugin it was.
+does later (system checks, migrations, `register`, routes, pages), and writes down before each step whose turn it is.
+So whatever happens to it, even its death, says which plugin it was.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Probe:
         self._answer = answer
         self._configs: list[PluginAppConfig] = []
         self._has_failed = False
+        self._failed: set[str] = set()
 
     def run(self) -> bool:
         """Try everything; say whether all candidates may be loaded together."""
@@ -53,6 +54,7 @@ class Probe:
         if self._has_failed:
             return False
         self._check()
+        self._check_migrations()
         if not self._has_failed:
             approved = self._build()
             if not self._has_failed:
@@ -127,6 +129,16 @@ class Probe:
                 )
                 self._fail(config.candidate, PluginLoadError(config.plugin_id, [problem]), "checks")
 
+    def _check_migrations(self) -> None:
+        from plugin_host.loading.migrations import check_migrations
+
+        failed = frozenset(self._failed)
+        check_migrations(
+            [config for config in self._configs if config.candidate.name not in failed],
+            on_plugin=lambda config: self._at(config.candidate, "migrations"),
+            on_failure=lambda config, error: self._fail(config.candidate, error, "migrations"),
+        )
+
     def _build(self) -> list[tuple[str, str]]:
         from plugin_host.loading.loader import build_all
 
@@ -179,6 +191,7 @@ class Probe:
 
     def _fail(self, candidate: Candidate, error: BaseException, stage: str) -> None:
         self._has_failed = True
+        self._failed.add(candidate.name)
         known = [config.plugin_id for config in self._configs if config.candidate is candidate]
         name = known[0] if known else candidate.name
         failure = failure_of(

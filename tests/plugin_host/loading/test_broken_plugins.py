@@ -38,6 +38,16 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "lonely": ("broken", "dependency", "Did you mean 'good-neighbour'?"),
     "missing_extra": ("needs_install", "init", "pip install missing-extra[aws]"),
     "missing_id": ("broken", "metadata", "Did you mean 'author'?"),
+    "migration_circle": ("broken", "migrations", "depend on each other in a circle"),
+    "migration_misfit": ("broken", "migrations", "migrations/0001_initial.py does not fit"),
+    "migration_needs_nobody": ("broken", "migrations", "Did you mean 'plugin_good_neighbour'?"),
+    "migration_needs_nothing": ("broken", "migrations", "Did you mean '0001_initial'?"),
+    "migration_no_class": ("broken", "migrations", "migrations/0001_initial.py has no class Migration"),
+    "migration_no_pair": ("broken", "migrations", "must be a list of pairs"),
+    "migration_raises": ("broken", "migrations", "ValueError: no migration today (0001_initial.py, line 1)"),
+    "migration_replaces": ("broken", "migrations", "names core.0001_initial, which is not this plugin's"),
+    "migration_runs_before": ("broken", "migrations", "names core.0001_initial, which is not this plugin's"),
+    "migration_two_ends": ("broken", "migrations", "let one depend on the other"),
     "missing_import": ("needs_install", "import", "pip install a_package_that_nobody_has"),
     "models_raise": ("broken", "models", "RuntimeError: no models today (models.py, line 8)"),
     "newer_core": ("broken", "version", "needs Tenantry >=99"),
@@ -60,6 +70,9 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "wrong_check_arguments": ("broken", "hooks", "(ctx, check_type, target) or (check, ctx, execution_ctx)"),
 }
 SOUND = {"good_neighbour": "good-neighbour", "id_clash_first": "id-clash"}
+
+
+MIGRATIONS = ["migration_circle", "migration_needs_nothing", "migration_raises", "migration_two_ends"]
 
 
 def judged(folder: Path, *, seconds: float = 60.0) -> Verdict:
@@ -166,7 +179,7 @@ def test_what_passes_its_trial_and_fails_later_is_out_as_well(tmp_path: Path, st
 
 
 def test_the_site_starts_with_all_of_them_and_serves_the_sound_ones(tmp_path: Path) -> None:
-    names = ["good_neighbour", "syntax_error", "models_raise", "register_raises"]
+    names = ["good_neighbour", "syntax_error", "models_raise", "register_raises", *MIGRATIONS]
     script = (
         "import django; django.setup()\n"
         "from django.apps import apps\n"
@@ -177,6 +190,10 @@ def test_the_site_starts_with_all_of_them_and_serves_the_sound_ones(tmp_path: Pa
         "resolve('/api/v1/plugins/good-neighbour/hello', 'cms_project.urls_tenant')\n"
         "match = resolve('/api/v1/plugins/register-raises/leak', 'cms_project.urls_tenant')\n"
         "print(match.view_name)\n"
+        # What `migrate` and `prepare` begin with.
+        "from django.db.migrations.loader import MigrationLoader\n"
+        "loader = MigrationLoader(None)\n"
+        "print(loader.detect_conflicts(), ('core', '0001_initial') in loader.graph.nodes)\n"
     )
     environment = {
         **os.environ,
@@ -189,9 +206,11 @@ def test_the_site_starts_with_all_of_them_and_serves_the_sound_ones(tmp_path: Pa
     )
 
     assert done.returncode == 0, done.stderr
-    labels, failures, match = done.stdout.splitlines()
+    labels, failures, match, migrations = done.stdout.splitlines()
     assert "plugin_good_neighbour" in labels
     assert "syntax" not in labels + match
-    assert failures == "['models-raise', 'register-raises', 'syntax_error']"
+    broken_migrations = [name.replace("_", "-") for name in MIGRATIONS]
+    assert failures == str(sorted(["models-raise", "register-raises", "syntax_error", *broken_migrations]))
+    assert migrations == "{} True"
     # The catch-all of the API, which answers 404.
     assert "nothing_here" in match

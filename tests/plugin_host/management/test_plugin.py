@@ -222,7 +222,8 @@ def test_a_mistyped_action_gets_the_right_one(capsys: pytest.CaptureFixture[str]
 
 
 def test_check_exits_1_and_names_stage_and_line(tmp_path: Path) -> None:
-    folder = plugins_folder(tmp_path / "plugins", ["syntax_error", "register_raises", "missing_import"])
+    names = ["syntax_error", "register_raises", "missing_import", "migration_raises"]
+    folder = plugins_folder(tmp_path / "plugins", names)
 
     done = plugin_command(folder, "check")
 
@@ -231,9 +232,11 @@ def test_check_exits_1_and_names_stage_and_line(tmp_path: Path) -> None:
     assert "syntax_error/__init__.py, line 4" in done.stdout
     assert "register-raises          broken at register" in done.stdout
     assert "| ValueError: not today" in done.stdout
+    assert "migration-raises         broken at migrations" in done.stdout
+    assert "migration_raises/migrations/0001_initial.py, line 1" in done.stdout
     # Nobody has it on, so its missing package is no fault yet.
     assert "missing_import           needs_install at import" in done.stdout
-    assert "2 of" in done.stderr
+    assert "3 of" in done.stderr
 
 
 def test_check_is_silent_about_sound_plugins(tmp_path: Path) -> None:

@@ -1,0 +1,5 @@
+PLUGIN_META = {"id": "migration-circle", "name": "Migration circle", "version": "1.0.0"}
+
+
+def register(ctx):
+    pass
