@@ -141,6 +141,11 @@ def import_package(candidate: Candidate) -> ModuleType:
     return module
 
 
+def is_module_of(module: str, config: PluginAppConfig) -> bool:
+    """Say whether a module is the plugin's."""
+    return module == config.name or module.startswith(f"{config.name}.")
+
+
 def make_app_config(candidate: Candidate, plugin_id: str, module: ModuleType) -> PluginAppConfig:
     """Return the app of an imported package; its own AppConfig, where `apps.py` has one, is kept."""
     base = _own_config(module)

@@ -21,6 +21,7 @@ from plugin_host.loading.app_config import (
     PluginAppConfig,
     import_package,
     installed,
+    is_module_of,
     make_app_config,
 )
 from plugin_host.loading.failures import failure_of, files_of, is_inside
@@ -111,6 +112,7 @@ class Probe:
     def _check(self) -> None:
         from django.core.checks import run_checks
 
+        self._check_models()
         self._at(None, "checks")
         try:
             messages = run_checks()
@@ -122,12 +124,18 @@ class Probe:
             config = (
                 self._owner_of(message.obj) if message.is_serious() and not message.is_silenced() else None
             )
-            if config is not None:
+            if config is not None and config.candidate.name not in self._failed:
                 hint = f" {message.hint}" if message.hint else ""
                 problem = LoadProblem(
                     stage="checks", subject=message.id or "", message=f"{message.msg}{hint}"
                 )
                 self._fail(config.candidate, PluginLoadError(config.plugin_id, [problem]), "checks")
+
+    def _check_models(self) -> None:
+        from plugin_host.loading.foreign_models import foreign_models
+
+        for config, problems in foreign_models(self._configs):
+            self._fail(config.candidate, PluginLoadError(config.plugin_id, problems), "models")
 
     def _check_migrations(self) -> None:
         from plugin_host.loading.migrations import check_migrations
@@ -170,11 +178,14 @@ class Probe:
             self._fail(config.candidate, error, "openapi")
 
     def _owner_of(self, thing: Any) -> PluginAppConfig | None:
+        # A model, a field of one, what administers one: each may be a plugin's where the others are the host's.
         model = getattr(thing, "model", None) or thing
         label = getattr(getattr(model, "_meta", None), "app_label", None)
-        module = getattr(thing, "__module__", "") if label is None else ""
+        modules = [getattr(one, "__module__", None) or "" for one in (thing, model)]
         for config in self._configs:
-            if label == config.label or thing is config or _is_module_of(module, config):
+            if label == config.label or thing is config:
+                return config
+            if any(is_module_of(module, config) for module in modules):
                 return config
         return None
 
@@ -211,10 +222,6 @@ class Probe:
         # Handed to the operating system at once: the next step may be the last one.
         self._answer.write(json.dumps(entry) + "\n")
         self._answer.flush()
-
-
-def _is_module_of(module: str, config: PluginAppConfig) -> bool:
-    return module == config.name or module.startswith(f"{config.name}.")
 
 
 def main(request: str, answer: str) -> int:

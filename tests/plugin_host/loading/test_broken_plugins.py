@@ -31,6 +31,8 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     ),
     "early_models": ("broken", "import", "import models, and what needs them, inside register()"),
     "ends_the_process": ("broken", "import", "it ended the process (exit code 3)"),
+    "foreign_label": ("broken", "models", "has app_label = 'auth', which is not this plugin's"),
+    "foreign_table": ("broken", "models", "has db_table = 'auth_group', the table of auth.Group"),
     "hangs": ("broken", "import", "it did not finish within"),
     "id_clash_second": ("broken", "metadata", "The id 'id-clash' is taken by the plugin in"),
     "init_raises": ("broken", "init", "KeyError: 'settings'"),

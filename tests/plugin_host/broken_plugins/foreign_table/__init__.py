@@ -1,0 +1,5 @@
+PLUGIN_META = {"id": "foreign-table", "name": "Foreign table", "version": "1.0.0"}
+
+
+def register(ctx):
+    pass
