@@ -13,7 +13,7 @@ from uuid import UUID
 
 from core.logging import ContextLogger, get_logger
 from plugin_host.errors import PluginError
-from plugin_host.hookspec import HOOKS, HookSpec, argument_problem
+from plugin_host.hookspec import HOOKS, HookSpec, argument_problem, generator_problem, is_generator
 from plugin_host.identifiers import (
     did_you_mean,
     is_local_path,
@@ -368,6 +368,8 @@ class PluginContext:
                 f"the first was {collection!r}."
             )
         self._check_handler(method, handler)
+        if is_generator(handler):
+            raise PluginError(generator_problem(f"The handler {_name(handler)} of {method}"))
         if not _takes(handler, 1):
             raise PluginError(f"The handler {_name(handler)} of {method} must take one argument, the event.")
         key = self._key(f"{method}:{collection}" if collection is not None else method, handler)

@@ -19,6 +19,7 @@ A hook's kind fixes the rest:
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -587,8 +588,25 @@ def argument_problem(spec: HookSpec, handler: Callable[..., Any]) -> str | None:
     Args:
         handler: What the host will call, so without `self`.
     """
+    if is_generator(handler):
+        return generator_problem(spec.name)
     signature = _signature(handler)
     return None if signature is None else _signature_problem(spec, signature, spec.name)
+
+
+def is_generator(function: object) -> bool:
+    """Say whether calling it makes a generator, so that nothing of its code runs."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return any(
+        inspect.isgeneratorfunction(one) or inspect.isasyncgenfunction(one)
+        for one in (function, getattr(function, "__call__", None))  # noqa: B004
+    )
+
+
+def generator_problem(where: str) -> str:
+    """Return what to say about code that was written as a generator."""
+    return f"{where} must not yield, for nothing of its code would run: return its answer, several as a list."
 
 
 def health_check_arguments(handler: Callable[..., Any]) -> tuple[str, ...]:
@@ -625,6 +643,8 @@ def _method_problem(cls: type, spec: HookSpec) -> str | None:
     function = raw.__func__ if isinstance(raw, staticmethod | classmethod) else raw
     if not callable(function):
         return f"{where} must be a method, not {raw!r}."
+    if is_generator(function):
+        return generator_problem(where)
     signature = _signature(function)
     if signature is None:
         return None

@@ -13,7 +13,13 @@ from plugin_host.base import Plugin
 from plugin_host.bus.messages import message_handlers
 from plugin_host.context import PluginContext, Registrations, SettingsReader
 from plugin_host.errors import LoadProblem, PluginError, PluginLoadError
-from plugin_host.hookspec import HookSpec, implemented_hooks, validate_plugin_class
+from plugin_host.hookspec import (
+    HookSpec,
+    generator_problem,
+    implemented_hooks,
+    is_generator,
+    validate_plugin_class,
+)
 from plugin_host.identifiers import app_label, did_you_mean
 from plugin_host.metadata import PluginMetadata, agreed_metadata, metadata_from_class, metadata_from_meta
 from plugin_host.version import CORE_VERSION
@@ -260,6 +266,9 @@ def _register_function(
 
 
 def _finish(returned: object, plugin_id: str) -> None:
+    if inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+        problem = generator_problem(f"register of plugin {plugin_id}")
+        raise PluginLoadError(plugin_id, [LoadProblem(stage="register", subject="register", message=problem)])
     if inspect.iscoroutine(returned):
         returned.close()
         raise PluginLoadError(
@@ -276,17 +285,37 @@ def _finish(returned: object, plugin_id: str) -> None:
 
 def _bus_problems(cls: type) -> list[LoadProblem]:
     try:
-        message_handlers(cls)
+        handlers = message_handlers(cls)
     except PluginError as error:
         return [LoadProblem(stage="hooks", subject="on_message", message=error.message)]
-    return []
+    return [
+        LoadProblem(stage="hooks", subject=name, message=problem)
+        for topic, name in handlers.items()
+        if (problem := _bus_problem(cls, topic, name)) is not None
+    ]
+
+
+def _bus_problem(cls: type, topic: str, name: str) -> str | None:
+    where = f"{cls.__name__}.{name}, which handles the topic {topic!r},"
+    method = getattr(cls, name)
+    if is_generator(method):
+        return generator_problem(where)
+    if not _takes(method, _arguments_unbound(cls, name, 1)):
+        return f"{where} must take one argument after self, the message: def {name}(self, message)."
+    return None
+
+
+def _arguments_unbound(cls: type, name: str, count: int) -> int:
+    """Return how many arguments a method takes that is asked of its class, `self` included where it has one."""
+    is_bound = isinstance(inspect.getattr_static(cls, name), staticmethod | classmethod)
+    return count if is_bound else count + 1
 
 
 def _config_check_problems(metadata: PluginMetadata, cls: type | None) -> list[LoadProblem]:
     found = [(metadata.check_config, 2)] if metadata.check_config is not None else []
     if (method := getattr(cls, CONFIG_CHECK, None)) is not None:
-        static = isinstance(inspect.getattr_static(cls, CONFIG_CHECK), staticmethod | classmethod)
-        found.append((method, 2 if static else 3))
+        assert cls is not None  # the method is its
+        found.append((method, _arguments_unbound(cls, CONFIG_CHECK, 2)))
     message = "check_config takes two arguments after self: check_config(self, config, secrets)."
     return [
         LoadProblem(stage="hooks", subject=CONFIG_CHECK, message=message)

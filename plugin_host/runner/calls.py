@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 from time import monotonic
+from types import AsyncGeneratorType, GeneratorType
 from typing import Any, NamedTuple, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext
@@ -28,7 +29,7 @@ from plugin_host.errors import (
     PluginError,
     PluginInitializationError,
 )
-from plugin_host.hookspec import INLINE_BUDGET_SECONDS
+from plugin_host.hookspec import HOOKS, INLINE_BUDGET_SECONDS, HookKind, generator_problem
 from plugin_host.runner.handlers import Handler
 from plugin_host.runner.loops import BlockReport, LoopJob, LoopThread, LoopWatchdog, running_handler
 from plugin_host.runner.outcomes import (
@@ -121,6 +122,7 @@ _Executed = tuple[Any, BaseException | None, HookRun]
 
 
 _new_tuple = tuple.__new__
+_GENERATORS = frozenset({GeneratorType, AsyncGeneratorType})
 
 
 class _Answer(NamedTuple):
@@ -554,7 +556,7 @@ class HookCalls:
         try:
             with collect_log_lines(into=lines), bind(handler):
                 try:
-                    return _Answer(value=handler.call(*args))
+                    return _answer_of(handler, handler.call(*args))
                 except BaseException as error:  # noqa: BLE001 - the hook dispatch: the kind decides what a failure does
                     return _failed(error)
         except BaseException as error:  # noqa: BLE001 - the host could not enter the plugin's context: the same
@@ -572,7 +574,7 @@ class HookCalls:
             with collect_log_lines(into=lines), bind(handler):
                 try:
                     async with ThreadSensitiveContext(executor=lease):
-                        return _Answer(value=await make())
+                        return _answer_of(handler, await make())
                 except asyncio.CancelledError as error:
                     if progress.given_up:
                         raise
@@ -627,6 +629,16 @@ os.register_at_fork(after_in_child=_start_over_after_fork)
 
 def _unbound(handler: Handler) -> AbstractContextManager[object]:
     return nullcontext()
+
+
+def _answer_of(handler: Handler, value: Any) -> _Answer:
+    if type(value) not in _GENERATORS:
+        return _Answer(value)
+    spec = HOOKS.get(handler.hook)
+    if spec is not None and spec.kind is HookKind.FILTER:
+        return _Answer(value)  # a filter's answers are looked at anyway, and refuse where they are none
+    # A decorator hides a generator from the check at load. Taken for an answer, it would be done with nothing done.
+    return _failed(TypeError(generator_problem(f"{handler.hook} of plugin {handler.plugin_id}")))
 
 
 def _failed(error: BaseException) -> _Answer:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -111,6 +111,8 @@ def test_keys_are_stable_and_different(ctx: PluginContext) -> None:
         (lambda ctx: ctx.on_record_create("posts", "handle"), "takes a function"),
         (lambda ctx: ctx.on_any_event(lambda: None), "must take one argument, the event"),
         (lambda ctx: ctx.on_any_event(lambda a, b: None), "must take one argument, the event"),
+        (lambda ctx: ctx.on_any_event(yields), "yields of on_any_event must not yield"),
+        (lambda ctx: ctx.on("dvp_plugin_enabled", yields), "dvp_plugin_enabled must not yield"),
         (lambda ctx: ctx.on("dvp_plugin_enabld", hook), "Did you mean 'dvp_plugin_enabled'"),
         (lambda ctx: ctx.on("dvp_plugin_enabled", handle), "must take"),
         (lambda ctx: ctx.on("dvp_plugin_enabled", None), "takes a function"),
@@ -132,6 +134,10 @@ def test_what_cannot_be_used_is_refused(
     with pytest.raises(PluginError, match=told):
         wrong(ctx)
     assert ctx.registrations == Registrations()
+
+
+def yields(*args: Any) -> Iterator[None]:
+    yield
 
 
 def page(ctx: PluginContext, **changed: Any) -> None:

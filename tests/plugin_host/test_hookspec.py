@@ -223,6 +223,27 @@ def test_names_of_arguments_are_free_and_collecting_ones_accepted() -> None:
     assert messages(Free) == []
 
 
+def test_hook_that_is_a_generator_is_told() -> None:
+    class Yields(Plugin):
+        def dvp_content_published(self, ctx: Any, content_id: str, content: Any, metadata: Any) -> Any:
+            yield
+
+        async def dvp_plugin_enabled(self, ctx: Any, metadata: Any) -> Any:
+            yield
+
+        @staticmethod
+        def dvp_plugin_disabled(ctx: Any, metadata: Any) -> Any:
+            yield
+
+    found = messages(Yields)
+    assert len(found) == 3
+    assert all("must not yield" in message for message in found)
+    spec = HOOKS["dvp_plugin_enabled"]
+    bound = Yields().dvp_plugin_enabled
+    for function in (bound, functools.partial(bound)):
+        assert "must not yield" in (argument_problem(spec, function) or "")
+
+
 def test_hook_that_is_no_method_is_told() -> None:
     class Constant(Plugin):
         dvp_content_published = "yes"

@@ -70,6 +70,10 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "unsound_schema": ("broken", "metadata", "config_schema"),
     "wrong_arguments": ("broken", "hooks", "arguments in the wrong order"),
     "wrong_check_arguments": ("broken", "hooks", "(ctx, check_type, target) or (check, ctx, execution_ctx)"),
+    "wrong_message_arguments": ("broken", "hooks", "must take one argument after self, the message"),
+    "yielding_handler": ("broken", "register", "must not yield"),
+    "yielding_hook": ("broken", "hooks", "YieldingHook.dvp_content_published must not yield"),
+    "yielding_register": ("broken", "register", "register of plugin yielding-register must not yield"),
 }
 SOUND = {"good_neighbour": "good-neighbour", "id_clash_first": "id-clash"}
 

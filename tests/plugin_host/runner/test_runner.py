@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 from uuid import uuid4
@@ -686,6 +686,19 @@ async def test_arun_awaits_what_a_def_hook_returns_to_await(runner: HookRunner) 
         return inner()
 
     assert (await runner.arun(handler(hook, ACTION), ())).value == 3
+
+
+async def test_arun_takes_a_generator_for_a_failure(runner: HookRunner) -> None:
+    def hook() -> Iterator[int]:
+        yield 1
+
+    async def async_hook() -> AsyncIterator[int]:
+        yield 1
+
+    for made in (hook, async_hook):
+        result = await runner.arun(handler(made, ACTION), ())
+        assert result.run.outcome is HookOutcome.FAILED
+        assert "must not yield" in str(result.error)
 
 
 async def test_arun_counts_time_from_the_start_of_the_hook(release: threading.Event) -> None:
