@@ -234,6 +234,8 @@ class PluginContext:
                 f"include_router takes a Django REST Framework router or a list of URL patterns, "
                 f"not {type(router).__name__}."
             )
+        if (problem := _patterns_problem(router)) is not None:
+            raise PluginError(problem)
         if (clean := route_prefix(prefix, self._plugin_id)) is None:
             raise PluginError(
                 f"The route prefix {prefix!r} cannot be used: take lower case letters, digits, dashes, "
@@ -403,6 +405,23 @@ def rebound(handler: Handler, template: object | None, instance: object | None) 
         return handler
     bound: Handler = handler.__func__.__get__(instance)  # type: ignore[attr-defined]  # a method, seen above
     return bound
+
+
+def _patterns_problem(router: Any) -> str | None:
+    # Imported here: plugins import this module before Django is set up.
+    from django.urls import URLPattern, URLResolver
+
+    if isinstance(router, type):
+        return f"include_router takes a router, not its class: write {router.__name__}()."
+    if not isinstance(router, list | tuple):
+        return None
+    for place, entry in enumerate(router, start=1):
+        if not isinstance(entry, URLPattern | URLResolver):
+            return (
+                f"include_router takes a list of URL patterns; entry {place} is {entry!r}, no URL pattern: "
+                "make it with django.urls.path."
+            )
+    return None
 
 
 def _name(handler: Handler) -> str:

@@ -104,6 +104,9 @@ def _missing_package(error: BaseException, module: str) -> str | None:
 
 def _summary(error: BaseException) -> str:
     text = str(error)
+    if isinstance(error, AttributeError | NameError | ImportError):
+        # Python knows the nearest right name; it says so only where it prints the error.
+        return traceback.format_exception_only(error)[0].strip()
     if isinstance(error, SyntaxError):
         text = error.msg
     if isinstance(error, AppRegistryNotReady):

@@ -83,6 +83,8 @@ def run_trial(
         answer.touch()
         ending, was_cut_off, output = _run(request, answer, plugins_dir, time_limit_seconds)
         report = _read_report(answer)
+    if not ending and report.approved is None and not report.failures:
+        ending = "it ended the process (exit code 0) before it was loaded: take sys.exit and os._exit out"
     report.ending, report.was_cut_off, report.output = ending, was_cut_off, output
     return report
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from rest_framework.routers import SimpleRouter
 
 from plugin_host.context import EventType, PluginContext, Registrations, rebound
 from plugin_host.errors import PluginError
@@ -102,6 +103,8 @@ def test_keys_are_stable_and_different(ctx: PluginContext) -> None:
     [
         (lambda ctx: ctx.include_router("routes"), "router or a list of URL patterns, not str"),
         (lambda ctx: ctx.include_router(None), "not NoneType"),
+        (lambda ctx: ctx.include_router([1, 2]), "entry 1 is 1, no URL pattern"),
+        (lambda ctx: ctx.include_router(SimpleRouter), "write SimpleRouter\\(\\)"),
         (lambda ctx: ctx.include_router([], prefix="/Task Manager"), "cannot be used"),
         (lambda ctx: ctx.include_router([], prefix="../other"), "cannot be used"),
         (lambda ctx: ctx.include_router([], prefix=3), "cannot be used"),

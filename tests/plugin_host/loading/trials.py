@@ -9,7 +9,7 @@ from typing import Final
 
 BROKEN: Final = Path(__file__).resolve().parent.parent / "broken_plugins"
 # They end or block the process that tries them, so they are tried apart.
-DEADLY: Final = frozenset({"ends_the_process", "hangs"})
+DEADLY: Final = frozenset({"ends_quietly", "ends_the_process", "hangs"})
 
 
 def plugins_folder(folder: Path, names: Iterable[str]) -> Path:
