@@ -21,7 +21,7 @@ from core.ids import uuid7
 from core.models import Event
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
-from plugin_host.worker.source import ClaimLimits, PluginOfTenant
+from plugin_host.worker.source import ClaimLimits, PluginOfTenant, PluginShares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,6 +120,7 @@ def claim_deliveries(
         "slow_tenants": [tenant_id for tenant_id, _ in slow_pairs],
         "slow_plugins": [plugin for _, plugin in slow_pairs],
         "suspects": 1 if with_suspect else 0,
+        **PluginShares.of(running, slow_pairs, limits).parameters(limits),
     }
     with platform_scope(PlatformWork.DELIVERY_DISPATCH), connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
@@ -179,7 +180,8 @@ WITH RECURSIVE waiting AS (
 ), slow AS (
     SELECT * FROM unnest(%(slow_tenants)s::uuid[], %(slow_plugins)s::text[]) AS s(tenant_id, plugin)
 ), due AS (
-    SELECT d.id, d.tenant_id, d.next_attempt_at, d.crashes, coalesce(busy_tenant.running, 0) AS tenant_running
+    SELECT d.id, d.tenant_id, waiting.plugin, d.next_attempt_at, d.crashes,
+           coalesce(busy_tenant.running, 0) AS tenant_running
     FROM waiting
     JOIN tenants_tenant t ON t.id = waiting.tenant_id AND t.status = 'active'
     LEFT JOIN busy_tenant ON busy_tenant.tenant_id = waiting.tenant_id
@@ -205,18 +207,27 @@ WITH RECURSIVE waiting AS (
         ))
     ) d
     -- What is paused waits; when the breaker's time is up one delivery goes ahead as a probe.
-    WHERE s.state IS DISTINCT FROM 'paused'
-       OR (s.paused_until <= now() AND (s.probe_until IS NULL OR s.probe_until <= now()))
+    WHERE waiting.plugin <> ALL (%(share_full)s::text[])
+      AND (s.state IS DISTINCT FROM 'paused'
+           OR (s.paused_until <= now() AND (s.probe_until IS NULL OR s.probe_until <= now())))
 ), ranked AS (
-    SELECT id, next_attempt_at, crashes, tenant_running + row_number() OVER tenants AS turn,
+    SELECT id, plugin, next_attempt_at, crashes, tenant_running + row_number() OVER tenants AS turn,
            row_number() OVER suspects AS suspect_turn
     FROM due
     WINDOW tenants AS (PARTITION BY tenant_id ORDER BY next_attempt_at, id),
            suspects AS (PARTITION BY crashes > 0 ORDER BY next_attempt_at, id)
+), shared AS (
+    SELECT r.id, r.plugin, r.next_attempt_at, r.turn,
+           coalesce(b.running, 0) + row_number() OVER (PARTITION BY r.plugin ORDER BY r.turn, r.next_attempt_at, r.id)
+               AS plugin_turn
+    FROM ranked r
+    LEFT JOIN unnest(%(share_plugins)s::text[], %(share_counts)s::int[]) AS b(plugin, running) USING (plugin)
+    WHERE r.turn <= %(per_tenant)s AND (r.crashes = 0 OR r.suspect_turn <= %(suspects)s)
 ), chosen AS (
-    SELECT id FROM ranked
-    WHERE turn <= %(per_tenant)s AND (crashes = 0 OR suspect_turn <= %(suspects)s)
-    ORDER BY turn, next_attempt_at, id LIMIT %(limit)s
+    SELECT id FROM shared
+    WHERE plugin_turn <=
+        CASE WHEN plugin = ANY (%(share_slow)s::text[]) THEN %(share_half)s ELSE %(share_most)s END
+    ORDER BY plugin_turn > %(share_half)s, turn, next_attempt_at, id LIMIT %(limit)s
 ), locked AS (
     SELECT d.id FROM plugin_host_delivery d
     WHERE d.id IN (SELECT id FROM chosen) AND d.status = 'pending'

@@ -19,7 +19,7 @@ from django.db import connection
 from core.ids import uuid7
 from core.platform_work import PlatformWork
 from core.scope import platform_scope
-from plugin_host.worker.source import ClaimRequest
+from plugin_host.worker.source import ClaimRequest, PluginShares
 
 # How many due runs are looked at for those that are taken.
 _CANDIDATES: Final = 500
@@ -93,6 +93,7 @@ def claim_runs(request: ClaimRequest, *, full_kinds: Sequence[str] = ()) -> list
         "slow_tenants": [tenant_id for tenant_id, _ in slow],
         "slow_plugins": [plugin for _, plugin in slow],
         "suspects": 1 if request.with_suspect else 0,
+        **PluginShares.of(request.running, slow, limits).parameters(limits),
     }
     with platform_scope(PlatformWork.SCHEDULES), connection.cursor() as cursor:
         cursor.execute(CLAIM, parameters)
@@ -149,6 +150,7 @@ WITH busy AS (
            OR (s.paused_until <= now() AND (s.probe_until IS NULL OR s.probe_until <= now())))
       AND r.tenant_id <> ALL (%(full_tenants)s::uuid[])
       AND r.kind <> ALL (%(full_kinds)s::text[])
+      AND r.plugin <> ALL (%(share_full)s::text[])
       AND NOT EXISTS (
           SELECT FROM unnest(%(full_pair_tenants)s::uuid[], %(full_pair_plugins)s::text[]) AS f(tenant_id, plugin)
           WHERE f.tenant_id = r.tenant_id AND f.plugin = r.plugin
@@ -173,11 +175,19 @@ WITH busy AS (
            of_plugin AS (PARTITION BY c.tenant_id, c.plugin ORDER BY c.next_attempt_at, c.id),
            of_item AS (PARTITION BY c.item_id ORDER BY c.next_attempt_at, c.id),
            suspects AS (PARTITION BY c.crashes > 0 ORDER BY c.next_attempt_at, c.id)
+), shared AS (
+    SELECT r.id, r.plugin, r.next_attempt_at, r.turn,
+           coalesce(b.running, 0) + row_number() OVER (PARTITION BY r.plugin ORDER BY r.turn, r.next_attempt_at, r.id)
+               AS share_turn
+    FROM ranked r
+    LEFT JOIN unnest(%(share_plugins)s::text[], %(share_counts)s::int[]) AS b(plugin, running) USING (plugin)
+    WHERE r.turn <= %(per_tenant)s AND r.plugin_turn <= r.plugin_limit AND r.item_turn = 1
+      AND (r.crashes = 0 OR r.suspect_turn <= %(suspects)s)
 ), chosen AS (
-    SELECT id FROM ranked
-    WHERE turn <= %(per_tenant)s AND plugin_turn <= plugin_limit AND item_turn = 1
-      AND (crashes = 0 OR suspect_turn <= %(suspects)s)
-    ORDER BY turn, next_attempt_at, id LIMIT %(limit)s
+    SELECT id FROM shared
+    WHERE share_turn <=
+        CASE WHEN plugin = ANY (%(share_slow)s::text[]) THEN %(share_half)s ELSE %(share_most)s END
+    ORDER BY share_turn > %(share_half)s, turn, next_attempt_at, id LIMIT %(limit)s
 ), locked AS (
     SELECT r.id FROM plugin_host_scheduledrun r
     WHERE r.id IN (SELECT id FROM chosen) AND r.status = 'pending'

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 PluginOfTenant = tuple[UUID, str]
 Lease = tuple[UUID, UUID]
 """Id of the work, and the token under which it is held."""
+
+
+_NO_LIMIT: Final = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,19 +24,29 @@ class ClaimLimits:
         per_tenant: Running work of one tenant.
         per_plugin: Running work of one plugin of one tenant.
         per_slow_plugin: The same, for plugins whose hooks take long.
+        across_tenants: Running work of one plugin, that of all tenants together.
+        slow_across_tenants: The same, for plugins whose hooks take long for any tenant. Above it any plugin's work
+            comes after that of others.
     """
 
     per_tenant: int
     per_plugin: int
     per_slow_plugin: int
+    across_tenants: int = _NO_LIMIT
+    slow_across_tenants: int = _NO_LIMIT
 
     @classmethod
     def for_slots(cls, slots: int) -> ClaimLimits:
-        """Return limits that leave a quarter to other tenants, and an eighth to the tenant's other plugins."""
+        """Return limits that leave a quarter to other tenants, and an eighth to the tenant's other plugins.
+
+        However many tenants a plugin works for, it leaves an eighth to others, half where its hooks take long.
+        """
         return cls(
             per_tenant=max(1, slots * 3 // 4),
             per_plugin=max(1, slots * 5 // 8),
             per_slow_plugin=max(1, slots // 4),
+            across_tenants=max(1, slots - slots // 8),
+            slow_across_tenants=max(1, slots // 2),
         )
 
 
@@ -55,6 +69,45 @@ class ClaimRequest:
     slow: Collection[PluginOfTenant]
     limits: ClaimLimits
     with_suspect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginShares:
+    """How much each plugin runs in a process for all tenants together, and which may not have more.
+
+    Args:
+        slow: Plugins that are slow for some tenant.
+        full: Plugins that run all that they may.
+    """
+
+    running: Counter[str]
+    slow: frozenset[str]
+    full: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, running: Iterable[PluginOfTenant], slow: Iterable[PluginOfTenant], limits: ClaimLimits
+    ) -> PluginShares:
+        """Return the shares of what runs."""
+        counts = Counter(plugin for _, plugin in running)
+        slow_ones = frozenset(plugin for _, plugin in slow)
+        full = tuple(
+            plugin
+            for plugin, count in counts.items()
+            if count >= (limits.slow_across_tenants if plugin in slow_ones else limits.across_tenants)
+        )
+        return cls(running=counts, slow=slow_ones, full=full)
+
+    def parameters(self, limits: ClaimLimits) -> dict[str, object]:
+        """Return what the statements that claim are told of it."""
+        return {
+            "share_plugins": list(self.running),
+            "share_counts": list(self.running.values()),
+            "share_slow": list(self.slow),
+            "share_full": list(self.full),
+            "share_most": limits.across_tenants,
+            "share_half": limits.slow_across_tenants,
+        }
 
 
 class LeasedWork(Protocol):

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -220,6 +221,54 @@ def test_slow_plugins_get_few_slots(tenant: Tenant, make_delivery: MakeDelivery)
     limits = ClaimLimits(per_tenant=10, per_plugin=10, per_slow_plugin=1)
 
     assert len(claim(10, limits=limits, slow=[(tenant.pk, "slow")])) == 1
+
+
+def test_a_plugin_of_many_tenants_leaves_slots_to_others(
+    make_tenant: MakeTenant, make_delivery: MakeDelivery
+) -> None:
+    tenants = [make_tenant() for _ in range(6)]
+    for one in tenants:
+        make_delivery(one, plugin="hog")
+    limits = replace(WIDE, across_tenants=5, slow_across_tenants=3)
+
+    assert Counter(one.plugin for one in claim(10, limits=limits)) == {"hog": 5}
+    running = [(one.pk, "hog") for one in tenants[:5]]
+    assert claim(10, limits=limits, running=running) == []
+    make_delivery(tenants[5], plugin="quiet")
+    assert [one.plugin for one in claim(10, limits=limits, running=running)] == ["quiet"]
+
+
+def test_above_half_of_the_slots_a_plugin_comes_after_others(
+    make_tenant: MakeTenant, make_delivery: MakeDelivery
+) -> None:
+    tenants = [make_tenant() for _ in range(6)]
+    for one in tenants:
+        make_delivery(one, plugin="hog")
+    for one in tenants:
+        make_delivery(one, plugin="quiet")
+    limits = replace(WIDE, across_tenants=5, slow_across_tenants=2)
+
+    assert Counter(one.plugin for one in claim(4, limits=limits)) == {"hog": 2, "quiet": 2}
+
+
+def test_a_plugin_that_is_slow_for_one_tenant_gets_half_of_the_slots_for_all(
+    make_tenant: MakeTenant, make_delivery: MakeDelivery
+) -> None:
+    tenants = [make_tenant() for _ in range(4)]
+    for one in tenants:
+        make_delivery(one, plugin="hog")
+    limits = replace(WIDE, across_tenants=5, slow_across_tenants=2)
+
+    assert len(claim(10, limits=limits, slow=[(tenants[0].pk, "hog")])) == 2
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 8, 32])
+def test_the_shares_of_a_plugin_follow_from_the_slots(slots: int) -> None:
+    limits = ClaimLimits.for_slots(slots)
+
+    assert 1 <= limits.slow_across_tenants <= limits.across_tenants <= slots
+    if slots >= 8:
+        assert limits.across_tenants < slots
 
 
 def test_suspects_come_one_at_a_time(tenant: Tenant, make_delivery: MakeDelivery) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -173,6 +174,20 @@ def test_a_tenant_that_has_its_share_leaves_the_rest_to_others(tenant: Tenant, o
         other_tenant.pk
     }
     assert len(claim(running=[(tenant.pk, "worker")], limits=limits)) == 1
+
+
+def test_a_plugin_of_many_tenants_leaves_slots_to_others(tenant: Tenant, other_tenant: Tenant) -> None:
+    for number in range(4):
+        for one in (tenant, other_tenant):
+            make_run(one, plugin="hog", name=f"t{number}")
+    limits = replace(WIDE, across_tenants=3, slow_across_tenants=2)
+
+    assert len(claim(limits=limits)) == 3
+    running = [(tenant.pk, "hog"), (tenant.pk, "hog"), (other_tenant.pk, "hog")]
+    make_run(tenant)
+    assert [run.plugin for run in claim(running=running, limits=limits)] == ["worker"]
+    slow = [(other_tenant.pk, "hog")]
+    assert claim(running=running[:2], slow=slow, limits=limits) == []
 
 
 def test_slow_plugins_and_full_kinds_get_no_more(tenant: Tenant) -> None:
