@@ -7,6 +7,7 @@ from typing import Any, Final
 from plugin_host import runtime
 from plugin_host.base import Plugin, Secrets
 from plugin_host.context import HookContext, PluginContext
+from plugin_host.errors import NotReady
 from plugin_host.hooks.health_monitor import HealthCheckDefinition, HealthCheckResult
 from plugin_host.hooks.scheduled_tasks import (
     ScheduledTaskDefinition,
@@ -16,7 +17,7 @@ from plugin_host.hooks.scheduled_tasks import (
 )
 from plugin_host.hookspec import HealthMonitorHooks, PluginLifecycleHooks, ScheduledTaskHooks
 
-from .client import SearchConsole, Tokens
+from .client import QUOTA_WAIT_SECONDS, SearchConsole, Tokens
 from .config import CONFIG_SCHEMA, SECRETS_SCHEMA, GSCConfig
 from .health import ACCESS, check_access, with_last_run
 from .key import read_key
@@ -24,9 +25,12 @@ from .syncing import STATE_KEY, sync
 
 FETCH: Final = "gsc-integration.fetch"
 TIMEOUT_SECONDS: Final = 900
+MAX_RETRIES: Final = 5
 # After that no new day is begun; what is left is for the next run.
 WORKING_SECONDS: Final = 600.0
 PAUSE_SECONDS: Final = 60.0
+# No run can be asked for further ahead.
+LONGEST_PAUSE_SECONDS: Final = 3600.0
 
 
 class GSCIntegration(Plugin, ScheduledTaskHooks, HealthMonitorHooks, PluginLifecycleHooks):
@@ -73,7 +77,7 @@ class GSCIntegration(Plugin, ScheduledTaskHooks, HealthMonitorHooks, PluginLifec
                 name="Fetch figures",
                 schedule=TaskSchedule(cron_expression=f"15 {hour} * * *"),
                 description="Fetches the days that are missing or late, stores them and tells other plugins.",
-                max_retries=5,
+                max_retries=MAX_RETRIES,
                 timeout_seconds=TIMEOUT_SECONDS,
             )
         ]
@@ -83,7 +87,16 @@ class GSCIntegration(Plugin, ScheduledTaskHooks, HealthMonitorHooks, PluginLifec
     ) -> TaskResult:
         config = GSCConfig.from_dict(self.get_config(ctx.tenant_id))
         console = self._console(self.get_secrets(ctx.tenant_id))
-        outcome = await sync(self, console, config, seconds=WORKING_SECONDS)
+        try:
+            outcome = await sync(self, console, config, seconds=WORKING_SECONDS)
+        except NotReady as wait:
+            if execution_ctx.attempt <= MAX_RETRIES:
+                raise
+            # The days so far are stored. Another run goes on with the next one, however long the quota takes.
+            self.logger.warning("Another run goes on later: %s", wait.message)
+            pause = min(wait.retry_after or QUOTA_WAIT_SECONDS, LONGEST_PAUSE_SECONDS)
+            await runtime.arequest_run(FETCH, after_seconds=pause)
+            return TaskResult(success=True, data={"waiting": wait.message})
         self.logger.info("%d days fetched, %d left", outcome.fetched, outcome.left)
         if outcome.left:
             await runtime.arequest_run(FETCH, after_seconds=PAUSE_SECONDS)

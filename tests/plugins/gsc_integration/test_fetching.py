@@ -264,6 +264,30 @@ def test_a_used_up_quota_stops_the_run_and_the_next_one_goes_on(
     assert last.isoformat() not in again
 
 
+def test_a_quota_that_stays_used_up_loses_no_day_however_long_it_takes(
+    tenant: Tenant, connect: Connect, google: Google, account: Account, site: str, last: date
+) -> None:
+    google.fill(site, last, 30, pages_of(tenant, tea=5))
+    google.refuse_after = 1 + 2 * 4
+    connect(tenant, account, site)
+    attempts = [fetched(tenant)]
+    while not attempts[-1].ended:
+        attempts += [run for run in run_due(tenant, waiting=True) if run.item_id == FETCH][:1]
+    assert (len(attempts), attempts[-1].ended) == (6, "done")
+    assert "quota of Search Console is used up" in attempts[-1].data["waiting"]
+    asked = len(google.of_kind("query"))
+    google.refuse_after = None
+
+    following = next(run for run in run_due(tenant, waiting=True) if run.item_id == FETCH)
+
+    assert (following.ended, following.attempt, following.data["days"]) == ("done", 1, 16)
+    assert len(rows(tenant, SearchDay)) == 18
+    again = [
+        one.body["startDate"] for one in google.of_kind("query")[asked:] if "page" in one.body["dimensions"]
+    ]
+    assert last.isoformat() not in again
+
+
 def test_a_run_that_is_short_of_time_is_followed_by_another(
     tenant: Tenant,
     connect: Connect,
