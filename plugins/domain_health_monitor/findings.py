@@ -230,6 +230,7 @@ _DISTRUST: Final = {
 }
 
 _TO_DO: Final = {
+    "proxy": "Check that the domain's server runs, and ask the operator about the proxy (OUTBOUND_PROXY).",
     "dns": "Correct the name, or the redirect to it.",
     "connect": "Check that the server runs and that its firewall lets visitors in.",
     "tls": "Check the server's TLS settings.",

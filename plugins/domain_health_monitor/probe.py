@@ -7,6 +7,7 @@ lookup of the run has found. That goes for the targets of redirects too. Bodies 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections import Counter
@@ -44,7 +45,7 @@ class Failure:
 
     Args:
         url: Where it broke off.
-        stage: What was being done: dns, connect, tls, send, headers, body, redirect or guard.
+        stage: What was being done: dns, connect, tls, send, headers, body, redirect, guard or proxy.
         what: What happened, as half a sentence.
         error: What OpenSSL said, where it was TLS.
         is_late: Whether time ran out.
@@ -158,6 +159,7 @@ class _Walk:
         self.stage = "connect"
         self._reads_body = reads_body
         self._stops_at_https = stops_at_https
+        self._is_proxied = bool(os.environ.get("OUTBOUND_PROXY"))
 
     @property
     def url(self) -> httpx.URL:
@@ -252,6 +254,13 @@ class _Walk:
         ):
             # httpx reads the header of a redirect before anybody asks it to.
             self.fail("redirects to what is no web address", stage="redirect")
+        elif isinstance(error, httpx.ProxyError):
+            # The tunnel was not made: the proxy's word, whoever is at fault.
+            said = str(error) or "nothing more"
+            self.fail(f"is not reached by the operator's proxy, which says: {said}", stage="proxy")
+        elif self._is_proxied and self.stage == "connect":
+            # Connections lead to the proxy alone.
+            self.fail("cannot be looked at: the operator's proxy takes no connection", stage="proxy")
         elif isinstance(error, httpx.TimeoutException):
             self.fail_late()
         else:
