@@ -21,7 +21,8 @@ What an error does depends on the kind of the hook it leaves: see `plugin_host.h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
 
 from core.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Stale, TenantryError
 
@@ -47,11 +48,25 @@ __all__ = [
 ]
 
 
+# What a plugin says is shown to people, and kept with each attempt: a sentence, no document.
+MESSAGE_LENGTH: Final = 2000
+
+
+def sentence_of(message: object) -> str:
+    """Return what a plugin gave as a sentence for people as a text, and not longer than people read."""
+    if not isinstance(message, str):
+        try:
+            message = str(message)
+        except Exception:  # noqa: BLE001 - a plugin's code: an error must not fail to be told
+            message = f"({type(message).__name__})"
+    return message if len(message) <= MESSAGE_LENGTH else f"{message[:MESSAGE_LENGTH]}…"
+
+
 class PluginError(TenantryError):
     """A plugin refuses, or cannot go on; the message is shown to the person.
 
     Args:
-        message: One sentence for a person: what is wrong and what to do.
+        message: One sentence for a person: what is wrong and what to do; cut after 2,000 characters.
         code: Stable machine name.
         permanent: Whether trying again is pointless; it ends the retries of a delivery.
         errors: Faults of single fields, where the plugin knows them.
@@ -60,6 +75,8 @@ class PluginError(TenantryError):
     status = 422
     default_code = "plugin_error"
     title = "Refused by a plugin"
+    without_reason: ClassVar[str] = "The plugin refuses and gives no reason."
+    """Said in place of an empty message."""
 
     plugin: str = ""
     hook: str = ""
@@ -72,7 +89,12 @@ class PluginError(TenantryError):
         permanent: bool = False,
         errors: Sequence[FieldError] = (),
     ) -> None:
-        super().__init__(message, code=code, errors=errors)
+        said = sentence_of(message)
+        super().__init__(
+            said if said.strip() else self.without_reason,
+            code=code,
+            errors=[replace(error, message=sentence_of(error.message)) for error in errors],
+        )
         self.permanent = permanent
 
 
@@ -181,8 +203,9 @@ class NotReady(PluginError):
 
     default_code = "not_ready"
     retryable = True
+    without_reason = "Not ready yet"
 
-    def __init__(self, message: str = "Not ready yet", *, retry_after: float | None = None) -> None:
+    def __init__(self, message: str = without_reason, *, retry_after: float | None = None) -> None:
         if retry_after is not None and retry_after < 0:
             raise ValueError(f"retry_after is a number of seconds from now, not {retry_after}.")
         super().__init__(message)
@@ -193,10 +216,9 @@ class AuthFailed(PluginError):
     """The other side refuses the credentials: the tenant's people are told to renew the secret."""
 
     default_code = "auth_failed"
+    without_reason = "The service refused the credentials: renew the plugin's secret."
 
-    def __init__(
-        self, message: str = "The service refused the credentials: renew the plugin's secret."
-    ) -> None:
+    def __init__(self, message: str = without_reason) -> None:
         super().__init__(message, permanent=True)
 
 

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from plugin_host.errors import sentence_of
+
 
 @dataclass(frozen=True, slots=True)
 class PublishGateResult:
@@ -15,7 +17,7 @@ class PublishGateResult:
 
     Args:
         allowed: Whether this plugin lets the record through.
-        blockers: Why not, one sentence each; only with `allowed=False`.
+        blockers: Why not, one sentence each, cut after 2,000 characters; only with `allowed=False`.
         warnings: What people should know; a warning never blocks.
         score: A quality figure to show beside the record, on any scale the plugin likes.
 
@@ -51,4 +53,4 @@ def _sentences(field: str, given: Sequence[str]) -> tuple[str, ...]:
     for sentence in sentences:
         if not isinstance(sentence, str):
             raise TypeError(f"{field} takes strings, not {sentence!r}.")
-    return sentences
+    return tuple(sentence_of(sentence) for sentence in sentences)

@@ -220,6 +220,8 @@ def _changed(run: HookRun, outcome: HookOutcome, error: PluginError | None) -> H
 
 
 def _attributed(error: PluginError, handler: Handler) -> PluginError:
+    if error.message == PluginError.without_reason:
+        error.message = _without_reason(handler)
     error.plugin = error.plugin or handler.plugin_id
     error.hook = error.hook or handler.hook
     return error
@@ -246,18 +248,18 @@ def _denial(handler: Handler, reason: str) -> GateDenial:
     return GateDenial(
         plugin_id=handler.plugin_id,
         hook=handler.hook,
-        reason=reason or f"Plugin {handler.plugin_id} does not allow it and gives no reason.",
+        reason=reason or _without_reason(handler),
     )
+
+
+def _without_reason(handler: Handler) -> str:
+    return f"Plugin {handler.plugin_id} does not allow it and gives no reason."
 
 
 def _denial_of(handler: Handler, error: BaseException, run: HookRun) -> GateDenial | None:
     if run.outcome is HookOutcome.REFUSED and isinstance(error, PluginError):
-        return GateDenial(
-            plugin_id=handler.plugin_id,
-            hook=handler.hook,
-            reason=error.message,
-            error=_attributed(error, handler),
-        )
+        told = _attributed(error, handler)
+        return GateDenial(plugin_id=handler.plugin_id, hook=handler.hook, reason=told.message, error=told)
     if handler.fail_open:
         return None
     told = error if isinstance(error, HookError) else HookError(handler.hook, handler.plugin_id, run.error)

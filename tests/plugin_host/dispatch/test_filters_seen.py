@@ -46,6 +46,18 @@ def refuse(content: Content) -> Content:
     raise PluginError("Free plan limited to 5000 words")
 
 
+class Untold:
+    def __str__(self) -> str:
+        raise ZeroDivisionError
+
+
+def refuse_with(message: Any) -> Edit:
+    def refusing(content: Content) -> Content:
+        raise PluginError(message)
+
+    return refusing
+
+
 WRONG: list[tuple[Edit, str, list[str]]] = [
     (refuse, "Free plan limited to 5000 words", []),
     (lambda content: None, "returned None but filter hooks must return a value", []),
@@ -63,6 +75,29 @@ WRONG: list[tuple[Edit, str, list[str]]] = [
     (lambda content: content | {"title": "x" * 501}, "plugin editing", ["/title"]),
     (lambda content: content | {"locale": "english!"}, "plugin editing", ["/locale"]),
 ]
+
+
+# What a plugin gives as its message, and what a person reads.
+ODD_MESSAGES: list[tuple[Any, str]] = [
+    ("", "Plugin editing does not allow it and gives no reason."),
+    (" \n", "Plugin editing does not allow it and gives no reason."),
+    (None, "None"),
+    ({"words": 5000}, "{'words': 5000}"),
+    (Untold(), "(Untold)"),
+    ("z" * 5_000_000, "z" * 2000 + "…"),
+]
+
+
+@pytest.mark.parametrize(("message", "said"), ODD_MESSAGES, ids=lambda value: str(type(value).__name__))
+def test_an_odd_message_is_told_as_a_sentence(
+    posts: Collection, install: Install, message: Any, said: str
+) -> None:
+    install(Editing(refuse_with(message)))
+    client = program(host_of(posts.tenant), make_key_text(posts.tenant))
+
+    answer = client.post("/api/v1/collections/posts/records", {"data": {"title": "New"}}, JSON)
+
+    assert (answer.status_code, answer.json()["detail"], answer.json()["errors"]) == (422, said, [])
 
 
 @pytest.mark.parametrize(("edit", "said", "pointers"), WRONG)

@@ -12,6 +12,7 @@ from core.models import Collection
 from core.services.records import create_record
 from plugin_host.base import Plugin
 from plugin_host.context import HookContext
+from plugin_host.errors import PluginError
 from plugin_host.hooks.publishing import PublishGateResult
 from plugin_host.hookspec import ContentLifecycleHooks
 from tenants.models import Role
@@ -109,6 +110,28 @@ def test_the_api_refuses_with_everything_that_all_plugins_say(posts: Collection,
     ]
     record.refresh_from_db()
     assert (record.state, record.version) == ("draft", 1)
+
+
+@pytest.mark.parametrize(
+    ("gives", "said", "code"),
+    [
+        (PluginError(""), "Plugin spelling does not allow it and gives no reason.", "plugin_error"),
+        (PluginError("z" * 5_000_000), "z" * 2000 + "…", "plugin_error"),
+        (PublishGateResult(False, blockers=["z" * 5_000_000]), "z" * 2000 + "…", "blocker"),
+    ],
+    ids=["empty", "long", "long-blocker"],
+)
+def test_an_odd_reason_is_told_as_a_sentence(
+    posts: Collection, install: Install, gives: PublishGateResult | Exception, said: str, code: str
+) -> None:
+    record = create_record(collection=posts, data={"title": "Hello"})
+    install(Spelling("spelling", gives))
+    client = program(host_of(posts.tenant), make_key_text(posts.tenant))
+
+    answer = client.post(f"/api/v1/collections/posts/records/{record.pk}/publish", {}, JSON)
+
+    assert (answer.status_code, answer.json()["detail"]) == (409, f"spelling: {said}")
+    assert answer.json()["errors"] == [{"pointer": "", "message": f"spelling: {said}", "code": code}]
 
 
 @pytest.mark.parametrize("by", ["button", "list"])
