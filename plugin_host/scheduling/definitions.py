@@ -7,7 +7,7 @@ that makes it necessary: it survives crashes, is tried again, and no transaction
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -243,7 +243,11 @@ def _result(run: ClaimedRun, prepared: PreparedRun, answers: _Answers) -> RunRes
     logger.warning("Plugin %s cannot be scheduled as it says: %s", run.plugin, error)
     # What is wrong with a list is so until somebody changes something; what raised may do better next time.
     final = "" if answers.failure is not None else "definitions"
-    return failed(run, error, max_retries=_RETRIES, hook_run=answers.failure, final_reason=final)
+    result = failed(run, error, max_retries=_RETRIES, hook_run=answers.failure, final_reason=final)
+    if result.conduct is Conduct.FAILED:
+        # Told among the plugin's problems. Its hooks work, and no waiting mends a list: a pause would only harm.
+        return replace(result, conduct=Conduct.UNKNOWN)
+    return result
 
 
 # -- keeping the items ---------------------------------------------------------------------------------------------

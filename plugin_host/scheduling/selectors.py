@@ -148,8 +148,13 @@ def item_view(item: ScheduledItem) -> ItemView:
 
 def schedule_problem(plugin_id: str) -> str:
     """Return what is wrong with what a plugin says there is to schedule; empty where all is in order."""
-    found = ScheduledItem.objects.filter(plugin=plugin_id, kind=DEFINITIONS).values_list("problem", flat=True)
-    return str(found.first() or "")
+    return schedule_problems().get(plugin_id, "")
+
+
+def schedule_problems() -> dict[str, str]:
+    """Return the same for all plugins for which something is wrong."""
+    found = ScheduledItem.objects.filter(kind=DEFINITIONS).exclude(problem="")
+    return dict(found.values_list("plugin", "problem"))
 
 
 def tenant_time_zone() -> str:

@@ -16,6 +16,7 @@ from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.secret import PluginSecret
 from plugin_host.models.settings import PlatformPluginSettings
 from plugin_host.registry import LoadFailure, loaded_plugins
+from plugin_host.scheduling.selectors import schedule_problem, schedule_problems
 from plugin_host.schemas import effective_config, secret_schema
 from plugin_host.selectors.pauses import (
     Trouble,
@@ -51,9 +52,12 @@ def plugin_documents() -> list[dict[str, Any]]:
     """Return all plugins for the tenant in scope, those that could not be loaded last."""
     plugins = plugins_in_scope()
     troubles = troubles_of(plugins.values())
+    unscheduled = schedule_problems()
     return [
         *(
-            plugin_document(entry, plugins.loaded.plugins.get(name), troubles[name])
+            plugin_document(
+                entry, plugins.loaded.plugins.get(name), troubles[name], unscheduled.get(name, "")
+            )
             for name, entry in plugins.items()
         ),
         *(
@@ -64,13 +68,22 @@ def plugin_documents() -> list[dict[str, Any]]:
     ]
 
 
-def plugin_document(entry: TenantPlugin, plugin: LoadedPlugin | None, trouble: Trouble) -> dict[str, Any]:
-    """Return one plugin for a tenant."""
+def plugin_document(
+    entry: TenantPlugin, plugin: LoadedPlugin | None, trouble: Trouble, unscheduled: str
+) -> dict[str, Any]:
+    """Return one plugin for a tenant.
+
+    Args:
+        unscheduled: What is wrong with what it says there is to schedule; the rest of it works all the same.
+    """
+    problems = list(entry.problems)
+    if unscheduled and entry.is_on:
+        problems.append(LoadProblem(stage="schedule", message=unscheduled))
     return {
         **_identity(entry.plugin_id, plugin),
         "state": str(entry.state),
         "status": str(entry.status),
-        "problems": [_problem(problem) for problem in entry.problems],
+        "problems": [_problem(problem) for problem in problems],
         "errors": [_error(error) for error in entry.errors],
         "paused": pause_document(entry, trouble),
         "breaker": breaker_document(entry, trouble),
@@ -120,7 +133,7 @@ def plugin_details(plugin_id: str) -> dict[str, Any]:
         failure = loaded.failure_of(plugin_id)
         assert failure is not None  # plugin_named refuses otherwise
         return failure_document(failure) | _nothing_added()
-    return plugin_document(entry, plugin, trouble_of(entry)) | (
+    return plugin_document(entry, plugin, trouble_of(entry), schedule_problem(plugin_id)) | (
         added_by(plugin) if plugin is not None else _nothing_added()
     )
 

@@ -313,3 +313,34 @@ def test_at_the_platforms_host_a_tenants_key_is_for_that_tenant(
 
     assert post(clock, DUE).json() == {"due": 1, "skipped": 0}
     assert run_waiting(other_tenant) == []
+
+
+def test_a_wrong_definition_is_a_problem_of_the_plugin_and_no_reason_to_pause_it(
+    tenant: Tenant, worker: Worker, admin: Client
+) -> None:
+    worker.tasks = ValueError("0 0 30 2 *: no month has such a day.")
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        # Twice as often as the breaker lets hooks fail in a row.
+        for number in range(10):
+            save_config("worker", {"change": number})
+            run_waiting(tenant)
+    told = {
+        "stage": "schedule",
+        "subject": "",
+        "message": "dvp_register_scheduled_tasks failed: ValueError: 0 0 30 2 *: no month has such a day.",
+    }
+
+    document = admin.get("/api/v1/admin/plugins/worker").json()
+    (listed,) = admin.get("/api/v1/admin/plugins").json()["data"]
+
+    assert (document["state"], document["status"], document["problems"]) == ("enabled", "enabled", [told])
+    assert (document["breaker"]["state"], document["breaker"]["failures"]) == ("closed", 0)
+    assert listed["problems"] == [told]
+    # The tasks that it named before are still there.
+    assert [one["task_id"] for one in admin.get(TASKS).json()["data"]] == ["worker.often", "worker.sync"]
+
+    worker.tasks = [task()]
+    with tenant_scope(tenant.pk, slug=tenant.slug, actor=system_actor("tests")):
+        save_config("worker", {"change": "mended"})
+        run_waiting(tenant)
+    assert admin.get("/api/v1/admin/plugins/worker").json()["problems"] == []
