@@ -46,7 +46,8 @@ urlpatterns: list[URLPattern] = [
         name="plugin-revision-restore",
     ),
     path(f"{_ONE}/secrets", plugins.SecretListView.as_view(), name="plugin-secret-list"),
-    path(f"{_ONE}/secrets/<str:key>", plugins.SecretView.as_view(), name="plugin-secret"),
+    # A plugin, or a person where the schema has patterns, may give a secret a name with a slash.
+    path(f"{_ONE}/secrets/<path:key>", plugins.SecretView.as_view(), name="plugin-secret"),
     path(f"{_ONE}/explain", explain.ExplainView.as_view(), name="plugin-explain"),
     path(f"{_ONE}/health", health.HealthView.as_view(), name="plugin-health"),
     path(f"{_ONE}/health/run", health.HealthRunView.as_view(), name="plugin-health-run"),

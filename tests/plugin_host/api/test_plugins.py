@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.test import Client
@@ -174,6 +175,18 @@ def test_a_secret_is_set_shown_as_set_and_taken_away(admin: Client) -> None:
     assert admin.delete(f"{BASE}/mailer/secrets/token").status_code == 204
     assert [one["is_set"] for one in admin.get(f"{BASE}/mailer/secrets").json()["data"]] == [False, False]
     assert admin.delete(f"{BASE}/mailer/secrets/token").status_code == 404
+
+
+@pytest.mark.parametrize("key", ["mirror eu/ü", "mirror /a//b/"])
+def test_a_secrets_name_may_have_slashes(admin: Client, key: str) -> None:
+    address = f"{BASE}/mailer/secrets/{quote(key, safe='')}"
+
+    answer = admin.put(address, {"value": "open sesame"}, content_type=JSON)
+
+    assert (answer.status_code, answer.json()["key"], answer.json()["is_set"]) == (200, key, True)
+    assert {one["key"]: one["is_set"] for one in admin.get(f"{BASE}/mailer/secrets").json()["data"]}[key]
+    assert admin.delete(address).status_code == 204
+    assert admin.delete(address).status_code == 404
 
 
 def test_deliveries_are_listed_shown_and_only_ended_ones_replayed(admin: Client, tenant: Tenant) -> None:

@@ -31,6 +31,7 @@ class Mailer(Plugin):
     SECRETS_SCHEMA = {
         "type": "object",
         "properties": {"token": {"type": "string", "minLength": 4}, "spare": {"type": "string"}},
+        "patternProperties": {"^mirror ": {"type": "string"}},
         "required": ["token"],
         "additionalProperties": False,
     }
