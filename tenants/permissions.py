@@ -7,6 +7,7 @@ allows at that moment) and, where it has scopes, what one of them names. Plugins
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -117,10 +118,21 @@ def scope_faults(scopes: Iterable[str]) -> list[str]:
     for scope in scopes:
         action, _, collection = scope.partition(":")
         if not any(_matches(action, known) for known in ACTIONS):
-            faults.append(f"{scope!r} names no action; write one such as record.read:posts or record.*:*.")
+            faults.append(_no_action(scope, action))
         elif not collection:
             faults.append(f"{scope!r} names no collection; add one, or :* for all.")
     return faults
+
+
+def _no_action(scope: str, action: str) -> str:
+    known = [name for name, rule in ACTIONS.items() if rule.keys]
+    # Names are short, and the part after the dot says most: `task.run` is to lead to `schedule.run`.
+    near = difflib.get_close_matches(action, known, n=1, cutoff=0.5)
+    meant = f" Did you mean {near[0]!r}?" if near else ""
+    return (
+        f"{scope!r} names no action.{meant} Write an action and a collection, such as record.read:posts or "
+        f"record.*:*. The actions are: {', '.join(known)}."
+    )
 
 
 def is_at_least(role: str, other: str) -> bool:

@@ -11,6 +11,7 @@ from django.test import Client
 from core.models import AuditEntry
 from core.scope import tenant_scope
 from tenants.models import ApiKey, Role, Tenant
+from tenants.permissions import ACTIONS
 from tests.tenants.people import browser, host_of, make_key_text, make_member, program
 
 KEYS = "/api/v1/api-keys"
@@ -104,6 +105,19 @@ def test_what_cannot_be_is_pointed_at(admin: Client, fields: dict[str, Any], poi
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
     assert admin.get(KEYS).json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "meant"), [("task.run:*", "schedule.run"), ("record.reed:*", "record.read"), ("x:*", None)]
+)
+def test_an_unknown_scope_is_told_which_there_are(admin: Client, scope: str, meant: str | None) -> None:
+    (fault,) = make(admin, scopes=[scope]).json()["errors"]
+
+    told = f" Did you mean '{meant}'?" if meant else ""
+    assert fault["message"].startswith(f"'{scope}' names no action.{told} Write an action and a collection")
+    named = fault["message"].partition("The actions are: ")[2].removesuffix(".").split(", ")
+    # Those that only a person who has signed in may do are not offered.
+    assert named == [action for action, rule in ACTIONS.items() if rule.keys]
 
 
 def test_a_key_without_an_end_has_to_be_asked_for(admin: Client) -> None:
