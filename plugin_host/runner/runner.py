@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from plugin_host.errors import HookError, PluginError
+from plugin_host.errors import HookError, PluginError, sentence_of
 from plugin_host.hooks.publishing import PublishGateResult
 from plugin_host.runner.calls import Bind, HookCalls, InlineBudget
 from plugin_host.runner.handlers import Handler
@@ -21,6 +21,8 @@ from plugin_host.runner.outcomes import (
     HookOutcome,
     HookRun,
 )
+
+PUBLISH_GATE: Final = "dvp_before_content_publish"
 
 _T = TypeVar("_T")
 MakeArguments = Callable[[Handler], tuple[Any, ...]]
@@ -131,7 +133,7 @@ class HookRunner(HookCalls):
                 wrong = HookError(
                     handler.hook,
                     handler.plugin_id,
-                    f"Hook {handler.hook} returned {verdict!r:.80} but gate hooks must return True or False.",
+                    f"it returned {verdict!r:.80}, but it must return {_allowed_verdicts(handler)}.",
                     code="hook_returned_nonsense",
                 )
                 run = _changed(run, HookOutcome.FAILED, wrong)
@@ -263,4 +265,10 @@ def _denial_of(handler: Handler, error: BaseException, run: HookRun) -> GateDeni
     if handler.fail_open:
         return None
     told = error if isinstance(error, HookError) else HookError(handler.hook, handler.plugin_id, run.error)
-    return GateDenial(plugin_id=handler.plugin_id, hook=handler.hook, reason=told.message, error=told)
+    # Shown behind the plugin's name, so it is not said again.
+    reason = f"Hook {told.hook} failed: {sentence_of(told.details)}"
+    return GateDenial(plugin_id=handler.plugin_id, hook=handler.hook, reason=reason, error=told)
+
+
+def _allowed_verdicts(handler: Handler) -> str:
+    return "a PublishGateResult" if handler.hook == PUBLISH_GATE else "True or False"

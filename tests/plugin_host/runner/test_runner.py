@@ -565,7 +565,10 @@ def test_gate_stops_at_the_first_no(runner: HookRunner, runs: list[HookRun]) -> 
 def test_gate_that_answers_nonsense_fails_closed(runner: HookRunner, answer: object) -> None:
     result = runner.run_gate([handler(lambda: answer, GATE)], no_arguments)
     assert not result.allowed
-    assert "gate hooks must return True or False" in result.denials[0].reason
+    assert (
+        result.denials[0].reason
+        == f"Hook {GATE} failed: it returned {answer!r}, but it must return True or False."
+    )
     assert result.runs[0].outcome is HookOutcome.FAILED
 
 
@@ -574,7 +577,7 @@ def test_gate_that_breaks_fails_closed_unless_it_may_fail_open(runner: HookRunne
         raise ZeroDivisionError
 
     closed = runner.run_gate([handler(breaks, GATE)], no_arguments)
-    assert closed.denials[0].reason == f"Hook {GATE} failed in plugin p1: ZeroDivisionError"
+    assert closed.denials[0].reason == f"Hook {GATE} failed: ZeroDivisionError"
     assert runner.run_gate([handler(breaks, GATE, fail_open=True)], no_arguments).allowed
 
 
