@@ -66,7 +66,7 @@ class CheckCall:
     def finding(self, result: ExecuteResult) -> Finding | None:
         """Return what came of it; None where the host had no room to run it."""
         with self.bind(self.handler):
-            return finding_of(result)
+            return finding_of(result, target=self.run.check.target)
 
 
 def execute_check(run: CheckRun) -> Finding:

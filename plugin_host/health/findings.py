@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from core.logging import redact
 from plugin_host.errors import AuthFailed, HookTimeout, NotReady, PluginError
@@ -67,10 +68,13 @@ class Unusable(ValueError):
     """What a hook returned cannot be used; the message says why."""
 
 
-def finding_of(result: ExecuteResult) -> Finding | None:
+def finding_of(result: ExecuteResult, *, target: str = "") -> Finding | None:
     """Return what a run found; None where it did not run because the host had no room for it.
 
     Must run inside the plugin's surroundings, so that its secrets are masked.
+
+    Args:
+        target: What was to be checked; a result about another domain is none. Empty takes any.
     """
     run, error = result.run, result.error
     if run.outcome is HookOutcome.NOT_STARTED:
@@ -84,7 +88,7 @@ def finding_of(result: ExecuteResult) -> Finding | None:
             retry_after_seconds=_storable_seconds(run.retry_after_seconds),
         )
     try:
-        return _read(result.value, run.duration_ms)
+        return _read(result.value, run.duration_ms, target)
     except Unusable as fault:
         return Finding(
             status=HealthStatus.UNHEALTHY,
@@ -123,12 +127,14 @@ def _storable_seconds(seconds: float | None) -> float | None:
     return seconds if seconds is not None and math.isfinite(seconds) else None
 
 
-def _read(value: object, duration_ms: float) -> Finding:
+def _read(value: object, duration_ms: float, target: str) -> Finding:
     if not isinstance(value, HealthCheckResult):
         raise Unusable(f"it must be a HealthCheckResult, not {_shown(value)}.")
     status = _status(value.overall_status, "overall_status")
     if not isinstance(value.domain, str):
         raise Unusable(f"domain must be a text, not {_shown(value.domain)}.")
+    if value.domain and target and _host(value.domain) != _host(target):
+        raise Unusable(f"it is about {_shown(value.domain)}, but {_shown(target)} was to be checked.")
     details = _details(value.details)
     decides = min(
         details,
@@ -143,6 +149,15 @@ def _read(value: object, duration_ms: float) -> Finding:
         response_time_ms=max(times, default=None),
         duration_ms=duration_ms,
     )
+
+
+def _host(target: str) -> str:
+    """Return the host of a target that may be an address, with a port or without, and what is no host as it is."""
+    try:
+        host = urlsplit(target if "//" in target else f"//{target}").hostname
+    except ValueError:
+        host = None
+    return (host or target).casefold().rstrip(".")
 
 
 def _details(given: object) -> list[dict[str, Any]]:

@@ -106,7 +106,7 @@ class CheckKind:
             bind=prepared.bind,
         )
         with prepared.bind(handlers[0]):
-            finding = finding_of(called)
+            finding = finding_of(called, target=check_run.check.target)
         if finding is None:
             return not_started(run, called.run)
         wait = _sooner_than_planned(check_run, finding)

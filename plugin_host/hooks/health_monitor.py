@@ -116,7 +116,7 @@ class HealthCheckResult:
     """What a check found.
 
     Args:
-        domain: What was checked.
+        domain: What was checked: the target, or empty. A result about another domain counts as unhealthy.
         overall_status: The verdict.
         details: The findings.
     """

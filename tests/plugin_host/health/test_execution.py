@@ -115,6 +115,26 @@ def test_rubbish_is_unhealthy_and_says_why(in_tenant: Tenant, install: Install, 
     assert len(found.message) <= 2000
 
 
+@pytest.mark.parametrize(
+    ("target", "domain"),
+    [
+        ("example.org", "example.org"),
+        ("example.org", "EXAMPLE.org."),
+        ("https://example.org:8443/status", "example.org"),
+        ("receivers", "receivers"),
+        ("example.org", ""),
+        ("", "example.org"),
+        ("[", "["),
+    ],
+)
+def test_a_result_may_name_its_target_in_any_form(watcher: Watcher, target: str, domain: str) -> None:
+    watcher.answer = lambda: result(HealthStatus.HEALTHY, domain=domain)
+
+    found = executed(check=replace(PING, target=target))
+
+    assert (found.status, found.message) == (HealthStatus.HEALTHY, "")
+
+
 @pytest.mark.parametrize("trouble", TROUBLE)
 def test_what_is_raised_tells_the_kind_of_trouble(watcher: Watcher, trouble: str) -> None:
     error, kind, said = TROUBLE[trouble]

@@ -29,8 +29,8 @@ def detail(
     return HealthCheckDetail("part", status, severity, message, ms)
 
 
-def result(status: HealthStatus, *details: HealthCheckDetail) -> HealthCheckResult:
-    return HealthCheckResult("example.org", status, details)
+def result(status: HealthStatus, *details: HealthCheckDetail, domain: str = "") -> HealthCheckResult:
+    return HealthCheckResult(domain, status, details)
 
 
 class Watcher(Plugin):
@@ -136,6 +136,10 @@ RUBBISH: dict[str, tuple[Callable[[], Any], str]] = {
     "a domain that is no text": (
         lambda: forged(result(HEALTHY), "domain", 5),
         "domain must be a text, not 5",
+    ),
+    "a result about another domain": (
+        lambda: result(HEALTHY, domain="other.example"),
+        "it is about 'other.example', but 'example.org' was to be checked",
     ),
     "details that are none": (lambda: forged(result(HEALTHY), "details", "all fine"), "details must be"),
     "a detail that is none": (lambda: forged(result(HEALTHY), "details", ({},)), "details[0] must be"),
