@@ -88,7 +88,8 @@ class CheckAction(PluginAction):
             self.stdout.write(f"{len(findings)} plugins checked.")
 
     def _say_finding(self, finding: Finding) -> None:
-        users = f", on for {finding.tenants} tenants" if finding.tenants else ""
+        noun = "tenant" if finding.tenants == 1 else "tenants"
+        users = f", on for {finding.tenants} {noun}" if finding.tenants else ""
         stage = f" at {finding.stage}" if finding.stage else ""
         self.stdout.write(f"{finding.plugin:<24} {finding.status}{stage}{users}")
         if finding.message:
