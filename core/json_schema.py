@@ -263,6 +263,38 @@ def _reference_errors(root: Schema, path: tuple[str | int, ...], part: Schema) -
         yield FieldError(
             pointer=where, message=f"{reference!r} points at nothing in this schema.", code="ref"
         )
+    elif _leads_back(part, root):
+        yield FieldError(
+            pointer=where,
+            message=f"{reference!r} leads back to itself and describes nothing: let it point at a schema of its own.",
+            code="ref",
+        )
+
+
+def _leads_back(part: Schema, root: Schema) -> bool:
+    """Say whether asking a schema about a value ends in asking it about the same value again."""
+    seen: set[int] = set()
+    waiting = list(_about_the_same_value(part, root))
+    while waiting:
+        current = waiting.pop()
+        if current is part:
+            return True
+        if id(current) not in seen:
+            seen.add(id(current))
+            waiting += _about_the_same_value(current, root)
+    return False
+
+
+def _about_the_same_value(part: Any, root: Schema) -> Iterator[Any]:
+    if not isinstance(part, Mapping):
+        return
+    if isinstance(reference := part.get("$ref"), str):
+        yield _lookup(root, reference)  # draft-07 reads nothing beside it
+        return
+    for keyword in ("allOf", "anyOf", "oneOf"):
+        yield from part.get(keyword, ())
+    for keyword in ("not", "if", "then", "else"):
+        yield part.get(keyword)
 
 
 def _default_errors(root: Schema) -> list[FieldError]:

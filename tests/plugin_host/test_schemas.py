@@ -66,6 +66,8 @@ def test_faults_of_secrets_never_show_a_value() -> None:
         ({"type": "array"}, "/type"),
         ({"properties": {"a": {"type": "nothing"}}}, "/properties/a/type"),
         ("x", ""),
+        ({"properties": {"a": {"$ref": "#/properties/a"}}}, "/properties/a/$ref"),
+        ({"properties": {"a": {"allOf": [{"$ref": "#/properties/a"}]}}}, "/properties/a/allOf/0/$ref"),
     ],
 )
 def test_unsound_config_schema_is_told(schema: object, pointer: str) -> None:
@@ -86,5 +88,11 @@ def test_secrets_are_strings_without_defaults(part: object, pointer: str) -> Non
 
 
 def test_sound_schemas_pass() -> None:
+    node = {"type": "object", "properties": {"child": {"$ref": "#/definitions/node"}}}
+    tree = {
+        "definitions": {"node": node},
+        "properties": {"root": {"anyOf": [{"$ref": "#/definitions/node"}]}},
+    }
+    assert check_config_schema(tree) == []
     assert check_config_schema(SCHEMA) == []
     assert check_secrets_schema(SECRETS) == []

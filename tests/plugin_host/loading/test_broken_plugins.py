@@ -62,6 +62,7 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "prefix_thief": ("broken", "routes", "belongs to plugin good-neighbour"),
     "register_raises": ("broken", "register", "ValueError: not today (__init__.py, line 11)"),
     "reserved_id": ("broken", "metadata", "is the host's own"),
+    "self_reference": ("broken", "metadata", "'#/properties/size' leads back to itself"),
     "shared_table": ("broken", "checks", "belongs to no tenant and is not listed"),
     "syntax_error": ("broken", "import", "SyntaxError: expected ':' (__init__.py, line 4)"),
     "too_old": ("broken", "dependency", "needs plugin good-neighbour >=2, 1.0.0 is loaded"),
