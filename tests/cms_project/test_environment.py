@@ -147,6 +147,22 @@ def test_command_beside_stopped_servers_says_how_to_start_them(environment: dict
     )
 
 
+PLUGIN = """
+PLUGIN_META = {{"id": "{name}", "name": "{name}", "version": "1.0.0"}}
+
+
+def register(ctx):
+    pass
+"""
+MIGRATION = """
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    operations = [migrations.RunSQL("{sql}")]
+"""
+
+
 def test_prepare_makes_roles_and_schema_and_is_quiet_the_second_time(tmp_path: Path) -> None:
     folder = Path(os.environ["TENANTRY_TEST_SOCKETS"])
     server = EmbeddedPostgres(tmp_path, folder)
@@ -166,6 +182,21 @@ def test_prepare_makes_roles_and_schema_and_is_quiet_the_second_time(tmp_path: P
     assert "made role prepare_test_tenant" in first.stdout
     assert "migrations to apply" in first.stdout
     assert second.stdout == ""
+
+    plugins = tmp_path / "plugins"
+    for name, sql in (("sound", "SELECT 1"), ("unsound", "SELEC 1")):
+        folder = plugins / name / "migrations"
+        folder.mkdir(parents=True)
+        (folder.parent / "__init__.py").write_text(PLUGIN.format(name=name))
+        (folder / "__init__.py").touch()
+        (folder / "0001_initial.py").write_text(MIGRATION.format(sql=sql))
+
+    third = run_manage("prepare", environment={**environment, "PLUGINS_DIR": str(plugins)})
+
+    assert third.returncode == 0, third.stderr
+    assert "Plugin unsound: its migrations cannot be applied (ProgrammingError: syntax error" in third.stderr
+    assert "`manage.py migrate plugin_unsound`" in third.stderr
+    assert "Plugin sound" not in third.stderr
 
 
 def test_prepare_as_the_application_is_refused() -> None:
