@@ -57,7 +57,7 @@ class Workplace:
 
     def manage(self, *arguments: str, owner: bool = False) -> str:
         """Run a management command, which must succeed, and return what it says."""
-        done = self._run(str(PROJECT / "manage.py"), *arguments, owner=owner)
+        done = self.run(str(PROJECT / "manage.py"), *arguments, owner=owner)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
@@ -65,7 +65,7 @@ class Workplace:
         """Run pytest with the fixtures for plugins, whatever comes of it."""
         options = ["--rootdir", str(self.folder), "-c", os.devnull, "-p", "no:cacheprovider", "-q"]
         options += ["--confcutdir", str(self.folder), "-o", "asyncio_mode=auto", "--import-mode=importlib"]
-        return self._run("-m", "pytest", *options, *arguments)
+        return self.run("-m", "pytest", *options, *arguments)
 
     def test_results(self) -> dict[str, str]:
         """Run all tests of all plugins; return what went wrong (or nothing) by plugin and test: `pages::test_x`."""
@@ -94,7 +94,8 @@ class Workplace:
             results.setdefault(plugin, {})[contract] = "\n".join(trouble)
         return results
 
-    def _run(self, *arguments: str, owner: bool = False) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, owner: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run Python with these arguments, whatever comes of it."""
         environment = {
             **os.environ,
             **given_database(self._database),

@@ -43,13 +43,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     asked: Iterable[str] = getattr(metafunc.module, "CONTRACT_PLUGINS", None) or metafunc.config.getoption(
         "plugin_contract"
     )
-    # With several processes each plugin stays in one of them, where it is exercised once.
-    is_shared = metafunc.config.pluginmanager.has_plugin("xdist")
-    parameters = [
-        pytest.param(name, id=name, marks=[pytest.mark.xdist_group(f"contract {name}")] if is_shared else [])
-        for name in map(_id_of, asked)
-    ]
-    metafunc.parametrize("subject", parameters, indirect=True, scope="module")
+    # In an order by plugin, as a parameter of a module's scope is: each is exercised once.
+    metafunc.parametrize("subject", [_id_of(name) for name in asked], indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")

@@ -162,38 +162,47 @@ def register(ctx):
 """
 
 
-@pytest.mark.parametrize("stage", ["import", "models", "register"])
-def test_what_passes_its_trial_and_fails_later_is_out_as_well(tmp_path: Path, stage: str) -> None:
-    folder = plugins_folder(tmp_path / "plugins", ["good_neighbour"])
+@pytest.fixture(scope="module")
+def moody(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a plugin that was tried in a good mood."""
+    folder = plugins_folder(tmp_path_factory.mktemp("moody") / "plugins", ["good_neighbour"])
     (folder / "moody").mkdir()
     (folder / "moody" / "__init__.py").write_text(MOODY)
     (folder / "moody" / "models.py").write_text(
         "import os\nif os.environ.get('MOOD') == 'models':\n    raise RuntimeError('not in the mood')\n"
     )
+    well = loaded_in(folder, mood="")
+    assert "'moody'" in well
+    assert well.endswith("[]")
+    return folder
+
+
+def loaded_in(folder: Path, *, mood: str) -> str:
+    """Start a process over a folder of plugins and return which are loaded, and which are not."""
     script = (
         "import django; django.setup()\n"
         "from plugin_host.registry import loaded_plugins\n"
         "loaded = loaded_plugins()\n"
         "print(sorted(loaded.plugins), [(one.name, one.stage) for one in loaded.failures.values()])\n"
     )
-    environment = {**os.environ, "PLUGINS_DIR": str(folder), "TENANTRY_VAR_DIR": str(tmp_path / "var")}
-    said = []
-    for mood in ("", stage):
-        done = subprocess.run(
-            [sys.executable, "-c", script],
-            cwd=PROJECT,
-            env={**environment, "MOOD": mood},
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr
-        said.append(done.stdout.splitlines()[-1])
+    environment = {**os.environ, "PLUGINS_DIR": str(folder), "TENANTRY_VAR_DIR": str(folder.parent / "var")}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=PROJECT,
+        env={**environment, "MOOD": mood},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
 
-    well, moody = said
-    assert "'moody'" in well
-    assert well.endswith("[]")
-    assert "'good-neighbour'" in moody
-    assert moody.endswith(f"[('moody', '{stage}')]")
+
+@pytest.mark.parametrize("stage", ["import", "models", "register"])
+def test_what_passes_its_trial_and_fails_later_is_out_as_well(moody: Path, stage: str) -> None:
+    said = loaded_in(moody, mood=stage)
+
+    assert "'good-neighbour'" in said
+    assert said.endswith(f"[('moody', '{stage}')]")
 
 
 def test_the_site_starts_with_all_of_them_and_serves_the_sound_ones(tmp_path: Path) -> None:

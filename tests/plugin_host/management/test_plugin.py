@@ -239,10 +239,14 @@ def test_check_exits_1_and_names_stage_and_line(tmp_path: Path) -> None:
     assert "3 of" in done.stderr
 
 
-def test_check_is_silent_about_sound_plugins(tmp_path: Path) -> None:
-    folder = plugins_folder(tmp_path / "plugins", ["missing_import"])
+@pytest.fixture(scope="module")
+def lacking(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a plugin whose package is missing; once it was tried, every start knows that."""
+    return plugins_folder(tmp_path_factory.mktemp("lacking") / "plugins", ["missing_import"])
 
-    done = plugin_command(folder, "check", "--json")
+
+def test_check_is_silent_about_sound_plugins(lacking: Path) -> None:
+    done = plugin_command(lacking, "check", "--json")
 
     assert done.returncode == 0, done.stdout + done.stderr
     found = {one["plugin"]: one for one in json.loads(done.stdout)}
@@ -250,10 +254,8 @@ def test_check_is_silent_about_sound_plugins(tmp_path: Path) -> None:
     assert found["missing_import"]["is_fault"] is False
 
 
-def test_check_of_one_plugin_names_the_nearest(tmp_path: Path) -> None:
-    folder = plugins_folder(tmp_path / "plugins", ["missing_import"])
-
-    done = plugin_command(folder, "check", "missing-imprt")
+def test_check_of_one_plugin_names_the_nearest(lacking: Path) -> None:
+    done = plugin_command(lacking, "check", "missing-imprt")
 
     assert done.returncode == 1
     assert "Did you mean 'missing_import'?" in done.stderr
