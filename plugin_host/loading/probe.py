@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -121,9 +122,9 @@ class Probe:
                 raise
             return
         for message in messages:
-            config = (
-                self._owner_of(message.obj) if message.is_serious() and not message.is_silenced() else None
-            )
+            if not message.is_serious() or message.is_silenced():
+                continue
+            config = self._owner_of(message.obj) or self._named_in(message.msg)
             if config is not None and config.candidate.name not in self._failed:
                 hint = f" {message.hint}" if message.hint else ""
                 problem = LoadProblem(
@@ -186,6 +187,13 @@ class Probe:
             if label == config.label or thing is config:
                 return config
             if any(is_module_of(module, config) for module in modules):
+                return config
+        return None
+
+    def _named_in(self, text: str) -> PluginAppConfig | None:
+        """Return the last plugin whose models a message names: what is there before it had the name first."""
+        for config in reversed(self._configs):
+            if re.search(rf"\b{config.label}\.", text):
                 return config
         return None
 

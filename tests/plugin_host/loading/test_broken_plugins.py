@@ -65,6 +65,7 @@ EXPECTED: dict[str, tuple[str, str, str]] = {
     "self_reference": ("broken", "metadata", "'#/properties/size' leads back to itself"),
     "shared_table": ("broken", "checks", "belongs to no tenant and is not listed"),
     "syntax_error": ("broken", "import", "SyntaxError: expected ':' (__init__.py, line 4)"),
+    "taken_constraint": ("broken", "checks", "'plugin_breaker_plugin_key' is not unique among models"),
     "too_old": ("broken", "dependency", "needs plugin good-neighbour >=2, 1.0.0 is loaded"),
     "two_classes": ("broken", "metadata", "more than one plugin class (One, Two)"),
     "undescribable": ("broken", "openapi", "LookupError: no schema today"),
