@@ -1,4 +1,4 @@
-"""Whether the endpoints can be reached, without sending them a message, and which are paused.
+"""Whether the endpoints can be reached, without sending them a message, and which are paused or take nothing.
 
 A `HEAD` request, unsigned: receivers that take signed POST requests only answer 401, 404 or 405, which shows as well as
 any other answer that somebody is there.
@@ -30,12 +30,14 @@ if TYPE_CHECKING:
     from .models import EndpointState
 
 TIMEOUT_SECONDS: Final = 10.0
+# Two that fail one after the other happen to everybody; they are tried again within a minute.
+FAILING_TRIES: Final = 3
 RECEIVERS: Final = HealthCheckDefinition(
     check_id="webhooks.receivers",
     name="Receivers",
     target="receivers",
     severity=HealthSeverity.WARNING,
-    description="Whether every endpoint answers, and none is paused; no message is sent.",
+    description="Whether every endpoint answers and takes its messages, and none is paused; no message is sent.",
     interval_seconds=300,
     timeout_seconds=30,
 )
@@ -67,7 +69,11 @@ async def _checked(
     client: httpx.AsyncClient, endpoint: Endpoint, state: EndpointState | None, waiting: int
 ) -> HealthCheckDetail:
     if state is None or state.paused_at is None:
-        return await _asked(client, endpoint.url)
+        asked = await _asked(client, endpoint.url)
+        if state is None or state.failures < FAILING_TRIES or asked.status is not HealthStatus.HEALTHY:
+            return asked
+        said = f"takes no messages since {state.failing_since:%Y-%m-%d %H:%M} UTC and {waiting} wait: "
+        return _detail(endpoint.url, HealthStatus.DEGRADED, said + state.last_problem, name=endpoint.name)
     by_itself = not state.paused_by
     said = f"is paused since {state.paused_at:%Y-%m-%d %H:%M} UTC and {waiting} messages wait"
     said += f": {state.paused_reason}" if state.paused_reason else "."

@@ -15,6 +15,7 @@ from plugin_host.testing.host import PluginEnabled
 from plugin_host.testing.peer import HttpPeer, PeerAnswer
 from plugin_host.testing.schedule import run_due
 from tenants.models import Tenant
+from webhooks.models import EndpointState
 from webhooks.queue import pause
 
 SECRET = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
@@ -91,6 +92,25 @@ def test_addresses_are_shown_without_what_may_be_a_key(
     verdict = checked(inside, plugin_enabled, http_peer.url("/hook?key=open-sesame"))
 
     assert "sesame" not in verdict.message + str(verdict.details)
+
+
+@pytest.mark.parametrize(("failures", "status"), [(2, "healthy"), (3, "degraded")])
+def test_an_endpoint_that_answers_and_takes_no_messages_is_told(
+    inside: Tenant, http_peer: HttpPeer, plugin_enabled: PluginEnabled, failures: int, status: str
+) -> None:
+    url = http_peer.answer("/hook", 405)
+    since = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    EndpointState.objects.create(
+        name="to-0", failures=failures, failing_since=since, last_problem="It answered 500."
+    )
+
+    verdict = checked(inside, plugin_enabled, url)
+
+    assert verdict.status == status
+    if status == "degraded":
+        assert verdict.message == (
+            "to-0 takes no messages since 2026-01-01 12:00 UTC and 0 wait: It answered 500."
+        )
 
 
 def test_where_the_plugin_is_off_nobody_is_asked(
