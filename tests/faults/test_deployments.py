@@ -12,7 +12,7 @@ from core.scope import tenant_scope
 from plugin_host.testing import MakeContent, PluginEnabled, Tenant
 from tests.faults.installation import Installation, kill_group, wait_until
 from tests.plugins.deployments.service import TOKEN
-from tests.plugins.deployments.vercel import VERCEL, VercelPeer
+from tests.plugins.vercel_deployer.peer import VERCEL, VercelPeer
 from vercel_deployer.models import Deployment
 
 

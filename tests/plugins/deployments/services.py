@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.plugins.deployments.netlify import NETLIFY
-from tests.plugins.deployments.vercel import VERCEL
+from tests.plugins.netlify_deployer.peer import NETLIFY
+from tests.plugins.vercel_deployer.peer import VERCEL
 
 SERVICES: Final = (VERCEL, NETLIFY)

@@ -13,7 +13,7 @@ from plugin_host.testing import (
     Tenant,
     schedule,
 )
-from tests.plugins.deployments.conftest import Kept, Publish, Runs, deploy_before
+from tests.plugins.deployments.fixtures import Kept, Publish, Runs, deploy_before
 from tests.plugins.deployments.peer import DeploymentPeer, Project
 from tests.plugins.deployments.service import Service
 

@@ -24,7 +24,7 @@ from plugin_host.testing import (
     RunDue,
     Tenant,
 )
-from tests.plugins.deployments.conftest import Kept, Publish, Runs
+from tests.plugins.deployments.fixtures import Kept, Publish, Runs
 from tests.plugins.deployments.peer import DeploymentPeer, Project, status
 from tests.plugins.deployments.service import TOKEN, Service
 

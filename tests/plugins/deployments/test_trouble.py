@@ -10,7 +10,7 @@ import pytest
 
 from plugin_host.deployments.history import History
 from plugin_host.testing import Clock, PluginEnabled, PluginScope, RunDue, Tenant
-from tests.plugins.deployments.conftest import Kept, Publish, Runs
+from tests.plugins.deployments.fixtures import Kept, Publish, Runs
 from tests.plugins.deployments.peer import (
     DeploymentPeer,
     Fault,

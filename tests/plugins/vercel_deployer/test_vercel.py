@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from plugin_host.testing import PluginEnabled, RunDue, Tenant
-from tests.plugins.deployments.conftest import Kept, Publish, Runs
+from tests.plugins.deployments.fixtures import Kept, Publish, Runs
 from tests.plugins.deployments.peer import DeploymentPeer, Project
 from tests.plugins.deployments.service import TOKEN, Service
-from tests.plugins.deployments.vercel import VERCEL
+from tests.plugins.vercel_deployer.peer import VERCEL
 
 
 @pytest.fixture

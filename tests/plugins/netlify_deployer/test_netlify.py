@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from plugin_host.testing import PluginEnabled, RunDue, Tenant
-from tests.plugins.deployments.conftest import Kept, Publish, Runs
-from tests.plugins.deployments.netlify import NETLIFY
+from tests.plugins.deployments.fixtures import Kept, Publish, Runs
 from tests.plugins.deployments.peer import DeploymentPeer, Project
 from tests.plugins.deployments.service import TOKEN, Service
+from tests.plugins.netlify_deployer.peer import NETLIFY
 
 
 @pytest.fixture
