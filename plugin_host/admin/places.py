@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -27,8 +26,10 @@ def place_in_words(schema: Schema | None, pointer: str) -> str:
 def error_in_words(plugin: LoadedPlugin | None, error: FieldError) -> str:
     """Return a fault of a plugin's settings as one sentence: "Configuration, Endpoints: …"."""
     tab, *rest = _tokens(error.pointer) or [""]
-    if plugin is None or tab not in _TABS:
-        return f"{error.pointer}: {error.message}" if error.pointer else error.message
+    if tab not in _TABS:
+        return error.message  # it points into a request, which a person has not written
+    if plugin is None:
+        return f"{error.pointer}: {error.message}"
     about = plugin.metadata
     title, schema = (
         ("Configuration", about.config_schema) if tab == "config" else ("Secrets", about.secrets_schema)
@@ -36,13 +37,12 @@ def error_in_words(plugin: LoadedPlugin | None, error: FieldError) -> str:
     return f"{', '.join([title, *_names(schema or {}, rest)])}: {error.message}"
 
 
-def refusal_in_words[Refusal: TenantryError](plugin: LoadedPlugin | None, refusal: Refusal) -> Refusal:
-    """Return the refusal with its faults as sentences without pointers."""
-    told = copy.copy(refusal)
-    told.errors = tuple(
+def refusal_in_words(plugin: LoadedPlugin | None, refusal: TenantryError) -> TenantryError:
+    """Return what a refusal says, with its faults as sentences without pointers."""
+    errors = [
         FieldError(pointer="", message=error_in_words(plugin, one), code=one.code) for one in refusal.errors
-    )
-    return told
+    ]
+    return TenantryError(refusal.message, code=refusal.code, errors=errors)
 
 
 def entry_by_entry(change: ConfigChange) -> Iterator[ConfigChange]:

@@ -75,7 +75,7 @@ def test_what_is_due_is_found_along_its_index(many_items: None) -> None:
 def test_due_runs_are_found_along_their_index(many_items: None) -> None:
     lists = (
         "tokens full_tenants full_pair_tenants full_pair_plugins full_kinds busy_pair_tenants busy_pair_plugins "
-        "busy_pair_counts slow_tenants slow_plugins"
+        "busy_pair_counts slow_tenants slow_plugins share_plugins share_counts share_slow share_full"
     )
     values: dict[str, Any] = {name: [] for name in lists.split()} | {
         "limit": 8,
@@ -85,6 +85,8 @@ def test_due_runs_are_found_along_their_index(many_items: None) -> None:
         "per_tenant": 6,
         "per_plugin": 5,
         "per_slow": 2,
+        "share_most": 7,
+        "share_half": 4,
         "suspects": 1,
     }
     with platform_scope(PlatformWork.SCHEDULES), connection.cursor() as cursor:

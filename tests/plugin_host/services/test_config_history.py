@@ -280,9 +280,9 @@ def test_the_page_shows_what_changed_and_compares(history: Tenant, member_of: Si
     client = member_of(history)
 
     page = client.get(PAGE).content.decode()
-    assert '<del class="diff-old">&quot;red&quot;</del>' in page
+    assert '<strong title="/colour">Colour</strong> <del class="diff-old">red</del>' in page
     compared = client.get(f"{PAGE}compare/?from=4&to=1").content.decode()
-    assert "&quot;nobody&quot;" in compared
+    assert '<td class="diff-old">nobody</td>' in compared
     assert "Restore revision 1" in compared
     assert client.get(f"{PAGE}compare/?from=1&to=1").content.decode().count("say the same") == 1
     for query in ("", "?from=1", "?from=1&to=x", "?from=1&to=3", "?from=1&to=9999999999"):
@@ -294,7 +294,7 @@ def test_what_does_not_fit_any_more_is_refused_on_the_page(history: Tenant, memb
 
     page = member_of(history).post(f"{PAGE}1/restore/", follow=True).content.decode()
 
-    assert "/config/sender" in refusal_in(page)
+    assert "Configuration, Sender: This must match the pattern @" in refusal_in(page)
     assert current() == {"sender": "a@example.org", "limit": 3}
 
 
@@ -308,4 +308,4 @@ def test_a_configuration_that_needs_attention_says_so_on_the_plugins_page(
     page = member_of(history).get("/admin/settings/plugins/mailer/").content.decode()
 
     assert "Needs attention" in page
-    assert "/config/sender" in page
+    assert "Configuration, Sender: This must match the pattern @" in page

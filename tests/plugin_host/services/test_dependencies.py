@@ -303,6 +303,7 @@ def test_one_click_in_the_administration(house: LoadedPlugins, in_tenant: Tenant
     # Somebody may still ask for one alone, from a page that is old by now.
     alone = client.post("/admin/settings/plugins/roof/state/", {"do": "enable"}, follow=True).content.decode()
     assert "Plugin roof needs ground and walls, which are off" in alone
+    assert "<li>Plugin roof needs plugin ground, which is off.</li>" in alone
     assert states() == {}
 
     done = client.post("/admin/settings/plugins/roof/state/", {"do": "enable_with_required"}, follow=True)
