@@ -14,9 +14,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 from unittest.mock import patch
 
 from benchmarks.measuring import run_apart
@@ -53,11 +53,11 @@ def _measure(address: str) -> dict[str, object]:
         site = Site(PAGES, PARALLEL)
         files = site.files()
 
-        def rendered_before(path: str) -> Any:
-            return files[path]
+        def rendered_before(paths: Sequence[str]) -> tuple[content.SiteFile, ...]:
+            return tuple(files[path] for path in paths)
 
         def upload_alone() -> None:
-            with patch.object(content, "site_file", rendered_before):
+            with patch.object(content, "site_files", rendered_before):
                 site.deploy()
 
         # Once beforehand, so that nobody pays for first connections and imports.

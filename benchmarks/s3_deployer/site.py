@@ -53,7 +53,9 @@ class Site:
     def files(self) -> dict[str, SiteFile]:
         """Return all files of the site, rendered now."""
         with plugin_scope(PLUGIN, self._tenant):
-            return {path: content.site_file(path) for path in content.site_paths()}
+            paths = content.site_paths()
+            batches = (paths[start : start + 100] for start in range(0, len(paths), 100))
+            return {file.path: file for batch in batches for file in content.site_files(batch)}
 
     def store_barely(self, files: Iterable[SiteFile]) -> None:
         """Store files as a few lines of boto3 do."""
