@@ -19,7 +19,7 @@ from core.selectors import site_files
 from core.selectors.content_document import content_document
 from core.selectors.content_state import ContentState, state_of_record
 from core.selectors.records import collection_named, record_with_id
-from core.selectors.site_lists import public_pages
+from core.selectors.site_lists import public_pages_at
 from core.selectors.site_pages import navigation_of, page_of_snapshot, site_collections
 from core.services.publishing import publish_record
 from core.services.records import create_record, update_record
@@ -86,7 +86,7 @@ def at_paths(paths: Iterable[str]) -> Mapping[str, Content]:
             snapshot.path: content_document(
                 _state_of_snapshot(snapshot, collections[snapshot.collection_name]), with_page=False
             )
-            for snapshot in public_pages().filter(path__in=wanted)
+            for snapshot in public_pages_at(wanted)
             if snapshot.collection_name in collections
         }
 

@@ -78,7 +78,7 @@ def public_pages() -> QuerySet[PublishedSnapshot]:
     return PublishedSnapshot.objects.filter(is_public=True).exclude(path="")
 
 
-def public_pages_at(paths: Sequence[str]) -> QuerySet[PublishedSnapshot]:
+def public_pages_at(paths: Iterable[str]) -> QuerySet[PublishedSnapshot]:
     """Return the published records whose pages are at `paths`."""
     return public_pages().filter(path__in=paths)
 

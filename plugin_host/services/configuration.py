@@ -12,6 +12,7 @@ from core.json_schema import pointer_to
 from plugin_host.identifiers import did_you_mean
 from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import (
+    PlatformConfigRevision,
     PlatformPluginSettings,
     PluginConfigRevision,
     PluginSettings,
@@ -82,13 +83,25 @@ def restore_config(
                 "its history names those that there are.",
                 code="revision_not_found",
             )
-        new, errors = migrated_config(plugin, dict(old.config), old.config_version)
-        if errors:
-            raise Invalid(errors[0].message, errors=errors)
+        new = in_todays_shape(plugin, old)
         check_config(plugin, new, refuse_references=True)
         before, _ = migrated_config(plugin, dict(change.row.config), change.row.config_version)
         _store(change, plugin, before, new, detail={"restored": number})
         return change.row
+
+
+def in_todays_shape(
+    plugin: LoadedPlugin, old: PluginConfigRevision | PlatformConfigRevision
+) -> dict[str, Any]:
+    """Return an earlier configuration in the shape that the plugin has now.
+
+    Raises:
+        Invalid: The plugin cannot bring it there.
+    """
+    new, errors = migrated_config(plugin, dict(old.config), old.config_version)
+    if errors:
+        raise Invalid(errors[0].message, errors=errors)
+    return new
 
 
 def merged_config(before: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

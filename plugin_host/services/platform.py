@@ -20,12 +20,16 @@ from plugin_host.loading.plugin import LoadedPlugin
 from plugin_host.models.settings import PlatformConfigRevision, PlatformPluginSettings
 from plugin_host.registry import loaded_plugins
 from plugin_host.schemas import config_errors
-from plugin_host.services.configuration import merged_config, unknown_keys, unstorable_values
+from plugin_host.services.configuration import (
+    in_todays_shape,
+    merged_config,
+    unknown_keys,
+    unstorable_values,
+)
 from plugin_host.state import (
     announce_plugin_change,
     environment_reference,
     forget_tenant_plugins,
-    migrated_config,
     platform_config,
     resolved,
 )
@@ -79,10 +83,7 @@ def restore_platform_config(
                 "its history names those that there are.",
                 code="revision_not_found",
             )
-        new, errors = migrated_config(plugin, dict(old.config), old.config_version)
-        if errors:
-            raise Invalid(errors[0].message, errors=errors)
-        return _put_config(plugin, row, new)
+        return _put_config(plugin, row, in_todays_shape(plugin, old))
 
     return _changed(
         plugin_id, change, expected_revision=expected_revision, now=now, detail={"restored": number}
